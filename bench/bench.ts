@@ -1,0 +1,22 @@
+// What Countersign costs on this machine: CPU time of its process for each thing it does, as a median of rounds that alternate with something to
+// compare with. `npm run bench`, or `npm run bench -- leaf` for one. Figures of shared machines scatter; ratios within one run hold.
+
+import { benchLeaf } from './leaf.ts';
+import { benchRequest } from './request.ts';
+import { benchStream } from './stream.ts';
+
+const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = { leaf: benchLeaf, request: benchRequest, stream: benchStream };
+
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => !Object.hasOwn(benches, name));
+if (unknown !== undefined) {
+  process.stderr.write(`bench: unknown ${JSON.stringify(unknown)}; there are: ${Object.keys(benches).join(', ')}\n`);
+  process.exitCode = 64;
+} else {
+  process.stdout.write(`Node ${process.versions.node}, ${process.arch}\n`);
+  for (const [name, bench] of Object.entries(benches)) {
+    if (asked.length > 0 && !asked.includes(name)) continue;
+    process.stdout.write(`\n${name}\n`);
+    for (const line of await bench()) process.stdout.write(`  ${line}\n`);
+  }
+}

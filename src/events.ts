@@ -1,0 +1,111 @@
+// The closed list of what Countersign logs, and the pino logger behind it. Logs are for operators: never a body, a token or a key; a
+// certificate appears as fingerprint, serial and window.
+
+import { pino } from 'pino';
+import type { DestinationStream } from 'pino';
+
+type Level = 'debug' | 'info' | 'warn' | 'error';
+export type LogLevel = Level;
+type Fields = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+
+export type EventName =
+  | 'process-started'
+  | 'process-draining'
+  | 'process-stopped'
+  | 'process-failed'
+  | 'settings-refused'
+  | 'settings-changed'
+  | 'settings-reread'
+  | 'listener-ready'
+  | 'serving-certificate-published'
+  | 'serving-certificate-refused'
+  | 'hub-ca-refused'
+  | 'signer-published'
+  | 'signer-refused'
+  | 'signer-removed'
+  | 'signer-missing'
+  | 'signer-waits'
+  | 'signer-ended'
+  | 'trust-published'
+  | 'trust-refused'
+  | 'trust-removed'
+  | 'trust-missing'
+  | 'trust-entry-skipped'
+  | 'sync-failed'
+  | 'sync-recovered'
+  | 'watch-ended'
+  | 'watch-failed'
+  | 'hub-refused-leaf'
+  | 'hub-fault'
+  | 'connection-refused'
+  | 'connection-closed-by-policy'
+  | 'audit-failed'
+  | 'audit-lost'
+  | 'audit-recovered'
+  | 'audit-reopened'
+  | 'audit-reopen-failed'
+  | 'internal-error';
+
+/** Every event: its level and its sentence. The keys are stable, dashboards and alerts may name them. */
+const eventTable: Readonly<Record<EventName, { level: Level; message: string }>> = {
+  'process-started': { level: 'info', message: 'Countersign started' },
+  'process-draining': { level: 'info', message: 'no new connections; waiting for open requests and watches' },
+  'process-stopped': { level: 'info', message: 'Countersign stopped' },
+  'process-failed': { level: 'error', message: 'Countersign cannot go on' },
+  'settings-refused': { level: 'error', message: 'a changed settings file was refused; the one before goes on' },
+  'settings-changed': { level: 'warn', message: 'the settings file has changed; what is new in it takes effect with the next start' },
+  'settings-reread': { level: 'info', message: 'settings and files were read again' },
+  'listener-ready': { level: 'info', message: 'accepting connections' },
+  'serving-certificate-published': { level: 'info', message: 'a serving certificate is in use' },
+  'serving-certificate-refused': { level: 'error', message: 'a serving certificate was refused; the one before goes on' },
+  'hub-ca-refused': { level: 'error', message: 'a changed hub.caFile was refused; the one before goes on' },
+  'signer-published': { level: 'info', message: 'a signer is in use' },
+  'signer-refused': { level: 'warn', message: 'a signer was refused; the one before goes on' },
+  'signer-removed': { level: 'warn', message: 'the signer is gone from its source; the last good one goes on' },
+  'signer-missing': { level: 'warn', message: 'the source holds no signer yet' },
+  'signer-waits': { level: 'info', message: 'a signer that is not valid yet waits for its time' },
+  'signer-ended': { level: 'error', message: 'the signer in use has ended and there is no other; nothing can be issued' },
+  'trust-published': { level: 'info', message: 'a trust bundle is in use' },
+  'trust-refused': { level: 'warn', message: 'a trust bundle was refused; the one before goes on' },
+  'trust-removed': { level: 'warn', message: 'the trust bundle is gone from its source; the last good one goes on' },
+  'trust-missing': { level: 'warn', message: 'the source holds no trust bundle yet' },
+  'trust-entry-skipped': { level: 'warn', message: 'an entry of the trust bundle does not parse and is left out' },
+  'sync-failed': { level: 'warn', message: 'the source of signer and trust bundle could not be read' },
+  'sync-recovered': { level: 'info', message: 'the source of signer and trust bundle is readable again' },
+  'watch-ended': { level: 'debug', message: 'a watch on the hub ended and is opened again' },
+  'watch-failed': {
+    level: 'warn',
+    message: 'a watch on the hub cannot be held open; until it can, changes are found by the scheduled re-read',
+  },
+  'hub-refused-leaf': { level: 'error', message: 'the hub refused a certificate that was reissued and is held to be valid' },
+  'hub-fault': { level: 'warn', message: 'a request could not be answered by the hub' },
+  'connection-refused': { level: 'warn', message: 'a connection was turned away at a limit' },
+  'connection-closed-by-policy': { level: 'info', message: 'an open connection was ended: its client certificate no longer holds' },
+  'audit-failed': { level: 'error', message: 'the audit trail cannot be written; lines are kept up to a bound and written later' },
+  'audit-lost': { level: 'error', message: 'audit lines were lost: the trail cannot be written and its queue is full' },
+  'audit-recovered': { level: 'info', message: 'the audit trail is written again' },
+  'audit-reopened': { level: 'info', message: 'the audit file was opened anew' },
+  'audit-reopen-failed': { level: 'error', message: 'the audit file cannot be opened anew; the open one goes on' },
+  'internal-error': { level: 'error', message: 'an internal error; please report it' },
+};
+
+export interface Log {
+  event(name: EventName, fields?: Fields): void;
+}
+
+/** Writes JSON lines to `destination` (default: standard error, so that standard output is the audit's). */
+export function openLog(level: Level, destination: DestinationStream = pino.destination({ fd: 2, sync: true })): Log {
+  const logger = pino(
+    { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } },
+    destination,
+  );
+  return {
+    event: (name, fields = {}) => {
+      const row = eventTable[name];
+      logger[row.level]({ event: name, ...fields }, row.message);
+    },
+  };
+}
+
+/** For tests and tools that want no log. */
+export const silentLog: Log = { event: () => undefined };
