@@ -1,11 +1,19 @@
 // What Countersign costs on this machine: CPU time of its process for each thing it does, as a median of rounds that alternate with something to
 // compare with. `npm run bench`, or `npm run bench -- leaf` for one. Figures of shared machines scatter; ratios within one run hold.
 
+import { benchBody } from './body.ts';
 import { benchLeaf } from './leaf.ts';
 import { benchRequest } from './request.ts';
 import { benchStream } from './stream.ts';
+import { benchVerdict } from './verdict.ts';
 
-const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = { leaf: benchLeaf, request: benchRequest, stream: benchStream };
+const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = {
+  body: benchBody,
+  leaf: benchLeaf,
+  request: benchRequest,
+  stream: benchStream,
+  verdict: benchVerdict,
+};
 
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => !Object.hasOwn(benches, name));

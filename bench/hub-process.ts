@@ -1,4 +1,4 @@
-// The hub of a bench: answers at once with a small object, or with a list of as many bytes as the query asks for.
+// The hub of a bench: answers at once with a small object, or with a list of as many bytes as the query sets for its limit.
 
 import { readFileSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
@@ -26,7 +26,7 @@ const server = createSecureServer({
 });
 server.on('stream', (stream, headers) => {
   stream.on('error', () => undefined);
-  const bytes = Number(new URL(headers[':path'] ?? '/', 'https://hub').searchParams.get('bytes') ?? 0);
+  const bytes = Number(new URL(headers[':path'] ?? '/', 'https://hub').searchParams.get('limit') ?? 0);
   if (bytes > 0) return sendLarge(stream, bytes);
   stream.respond({ ':status': 200, 'content-type': 'application/json', 'content-length': SMALL.length });
   stream.end(SMALL);

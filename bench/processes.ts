@@ -86,12 +86,17 @@ export async function openBed(): Promise<BenchBed> {
   };
 }
 
+const PLENTY = '{ sustained: 1000000/s, burst: 1000000 }';
+
 function settingsFor(hubPort: number): string {
   return `listen: { address: 127.0.0.1, port: 0, certificateFile: serving.crt, keyFile: serving.key }
 hub: { url: "https://127.0.0.1:${hubPort}", caFile: serving-ca.crt }
 caSync: { source: files, files: { certificateFile: signer.crt, keyFile: signer.key, trustBundleFile: trust.crt } }
 audit: { file: audit.jsonl, requests: denied }
+bootstrap: { enabled: false }
 log: { level: warn }
+# A few agents ask as much as a fleet would.
+limits: { maxHeaderBytesPerSecond: 1GiB, rates: { klusterlet: ${PLENTY}, addon: ${PLENTY}, mutating: ${PLENTY}, list: ${PLENTY} } }
 `;
 }
 

@@ -55,7 +55,9 @@ async function readList(bed: BenchBed, proxy: BenchProcess, bytes: number): Prom
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   session.once('connect', () => session.setLocalWindowSize(4 * MEGABYTE));
-  const stream = session.request({ ':path': `/apis/cluster.open-cluster-management.io/v1/managedclusters?bytes=${bytes}` });
+  const stream = session.request({
+    ':path': `/apis/work.open-cluster-management.io/v1/namespaces/cluster1/manifestworks?limit=${bytes}&resourceVersion=0`,
+  });
   let received = 0;
   stream.on('data', (chunk: Buffer) => {
     received += chunk.length;

@@ -9,7 +9,7 @@ import type { Log } from './events.ts';
 import type { AuditSettings } from './settings.ts';
 
 /** Fingerprints are lower-case hex of SHA-256 over the DER; times are RFC 3339. */
-export type AuditLine = IssueLine | IssueRefusedLine | RequestLine | SignerLine;
+export type AuditLine = IssueLine | IssueRefusedLine | RequestLine | SignerLine | LockoutLine | QuarantineLine;
 
 export interface IssueLine {
   readonly event: 'issue';
@@ -51,6 +51,8 @@ export interface RequestLine {
   readonly subresource: string | null;
   readonly namespace: string | null;
   readonly name: string | null;
+  /** Of the body as sent, cut to a bounded length; null where none was said. A patch is of one kind or another by it. */
+  readonly contentType: string | null;
   readonly verdict: 'allow' | 'deny' | 'would-deny';
   /** The refusal rule of a denial. */
   readonly rule: string | null;
@@ -69,6 +71,27 @@ export interface SignerLine {
   readonly notAfter: string;
 }
 
+/** Whose refusals or floods were too many is answered 429 for a while; those answers are counted here and have no lines of their own. */
+export interface LockoutLine {
+  readonly event: 'lockout';
+  readonly change: 'begun' | 'ended';
+  readonly user: string;
+  readonly kind: string;
+  readonly cluster: string | null;
+  readonly addon: string | null;
+  readonly reason: string;
+  /** Answered 429 since it began. */
+  readonly requests: number;
+}
+
+export interface QuarantineLine {
+  readonly event: 'quarantine';
+  readonly change: 'entered' | 'left';
+  readonly cluster: string;
+  /** Who wants it so, or did until now. */
+  readonly by: readonly ('settings' | 'configMap' | 'hub')[];
+}
+
 export interface Audit {
   /** Takes the line and returns at once. An allowed request is left out unless the settings ask for all of them. */
   write(line: AuditLine): void;
@@ -85,10 +108,15 @@ export async function openAudit(settings: AuditSettings, around: { readonly cloc
   const trail = new AuditTrail(await openSink(), around);
   return {
     write: (line) => {
-      if (line.event === 'request' && line.verdict === 'allow' && settings.requests === 'denied') return;
+      if (line.event === 'request' && settings.requests === 'denied' && isLeftOut(line)) return;
       trail.append({ time: new Date(around.clock.now()).toISOString(), ...line });
     },
     reopen: () => (settings.file === '-' ? Promise.resolve() : trail.replace(openSink)),
     close: () => trail.close(),
   };
+}
+
+/** Somebody who is locked out could fill the disk otherwise: the line of the lock-out counts those. */
+function isLeftOut({ verdict, rule }: RequestLine): boolean {
+  return verdict === 'allow' || rule === 'locked-out';
 }

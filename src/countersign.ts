@@ -3,12 +3,18 @@
 import type { AddressInfo } from 'node:net';
 import { openAudit } from './audit.ts';
 import type { Audit } from './audit.ts';
-import { startCaSync } from './ca-sync/ca-sync.ts';
+import { followQuarantine, startCaSync } from './ca-sync/ca-sync.ts';
 import type { CaSync, Signer } from './ca-sync/ca-sync.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './events.ts';
-import { startProxy } from './proxy/proxy.ts';
-import type { Proxy, ProxyCounts } from './proxy/proxy.ts';
+import { compilePolicies } from './inspect/inspect.ts';
+import type { CompiledPolicies } from './inspect/inspect.ts';
+import { Live } from './live.ts';
+import type { ReadonlyLive } from './live.ts';
+import { openPolicyFiles } from './policy-files.ts';
+import type { PolicyFiles } from './policy-files.ts';
+import { openQuarantine, startProxy } from './proxy/proxy.ts';
+import type { Proxy, ProxyCounts, Quarantine } from './proxy/proxy.ts';
 import type { Settings } from './settings.ts';
 
 export interface Countersign {
@@ -24,43 +30,90 @@ export interface Countersign {
 
 /**
  * Starts the proxy. With the hub away it starts all the same and answers 503 until there are a signer and a trust bundle.
+ * @param around `inForce`: the same settings, swapped where one that takes effect at once has changed; left out: none ever does
  * @throws Error naming the setting, when a file or the address cannot be used
  */
-export async function startCountersign(settings: Settings, around: { clock: Clock; log: Log }): Promise<Countersign> {
+export async function startCountersign(settings: Settings, around: Surroundings): Promise<Countersign> {
   const { clock, log } = around;
   const audit = await openAudit(settings.audit, { clock, log });
-  const sync = await startCaSync(settings.caSync, { clock, log });
+  const policies = await openPolicies(settings, { clock, log });
+  const [sync, quarantine] = await Promise.all([
+    startCaSync(settings.caSync, { clock, log, bootstrap: settings.bootstrap }),
+    startQuarantine(settings, { inForce: new Live(settings), ...around, audit }),
+  ]);
   const stopAuditingSigners = auditSigners(sync, audit);
   const stopped = async (): Promise<void> => {
     stopAuditingSigners();
-    await sync.close();
+    policies.close();
+    await Promise.all([sync.close(), quarantine.close()]);
     await audit.close();
   };
   try {
     const resync = (): void => void sync.reread();
-    const proxy = await startProxy({ settings, signer: sync.signer, trust: sync.trust, resync, clock, log, audit });
-    return assemble(proxy, { sync, audit, settings, log, stopped });
+    const { signer, trust, jwks } = sync;
+    const bootstrap = settings.bootstrap.enabled ? { jwks, refreshJwks: () => sync.refreshJwks() } : null;
+    const follow = { signer, trust, quarantine: quarantine.live, policies: policies.live };
+    const proxy = await startProxy({ ...follow, settings, bootstrap, resync, clock, log, audit });
+    return assemble(proxy, { sync, quarantine, policies, audit, settings, log, stopped });
   } catch (error) {
     await stopped();
     throw error;
   }
 }
 
+interface Surroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly inForce?: ReadonlyLive<Settings>;
+}
+
+function openPolicies({ inspect }: Settings, around: { clock: Clock; log: Log }): Promise<PolicyFiles<CompiledPolicies>> {
+  return openPolicyFiles(inspect, { ...around, compile: compilePolicies });
+}
+
+interface StartedQuarantine {
+  readonly live: ReadonlyLive<Quarantine>;
+  reread(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** From the settings in force and, where they ask for it, from the hub. */
+async function startQuarantine(settings: Settings, around: Required<Surroundings> & { audit: Audit }): Promise<StartedQuarantine> {
+  const { inForce, clock, log, audit } = around;
+  const hub = await followQuarantine(settings, { clock, log });
+  const named = new Live(inForce.current.quarantine.clusters);
+  const stopNaming = inForce.subscribe((next) => named.swap(next.quarantine.clusters));
+  const nobody = new Live<readonly string[]>([]);
+  const lists = { settings: named, configMap: hub?.listed ?? nobody, hub: hub?.turnedOut ?? nobody };
+  const quarantine = openQuarantine({ lists, log, audit });
+  return {
+    live: quarantine.live,
+    reread: () => hub?.reread() ?? Promise.resolve(),
+    close: async () => {
+      stopNaming();
+      quarantine.close();
+      await hub?.close();
+    },
+  };
+}
+
 interface Assembled {
   readonly sync: CaSync;
+  readonly quarantine: StartedQuarantine;
+  readonly policies: PolicyFiles<CompiledPolicies>;
   readonly audit: Audit;
   readonly settings: Settings;
   readonly log: Log;
   readonly stopped: () => Promise<void>;
 }
 
-function assemble(proxy: Proxy, { sync, audit, settings, log, stopped }: Assembled): Countersign {
+function assemble(proxy: Proxy, { sync, quarantine, policies, audit, settings, log, stopped }: Assembled): Countersign {
   return {
     address: proxy.address,
     sync,
     counts: () => proxy.counts(),
     reread: async () => {
-      await Promise.all([proxy.reread(), sync.reread(), audit.reopen()]);
+      await Promise.all([proxy.reread(), sync.reread(), quarantine.reread(), policies.reread(), audit.reopen()]);
       log.event('settings-reread');
     },
     stop: async () => {

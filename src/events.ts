@@ -15,11 +15,14 @@ export type EventName =
   | 'process-failed'
   | 'settings-refused'
   | 'settings-changed'
+  | 'settings-applied'
   | 'settings-reread'
   | 'listener-ready'
   | 'serving-certificate-published'
   | 'serving-certificate-refused'
   | 'hub-ca-refused'
+  | 'policy-published'
+  | 'policy-refused'
   | 'signer-published'
   | 'signer-refused'
   | 'signer-removed'
@@ -31,6 +34,9 @@ export type EventName =
   | 'trust-removed'
   | 'trust-missing'
   | 'trust-entry-skipped'
+  | 'jwks-published'
+  | 'jwks-failed'
+  | 'jwks-recovered'
   | 'sync-failed'
   | 'sync-recovered'
   | 'watch-ended'
@@ -39,6 +45,14 @@ export type EventName =
   | 'hub-fault'
   | 'connection-refused'
   | 'connection-closed-by-policy'
+  | 'peer-locked-out'
+  | 'quarantine-changed'
+  | 'quarantine-list-published'
+  | 'quarantine-list-refused'
+  | 'quarantine-list-removed'
+  | 'quarantine-list-missing'
+  | 'quarantine-unreadable'
+  | 'quarantine-readable'
   | 'audit-failed'
   | 'audit-lost'
   | 'audit-recovered'
@@ -54,11 +68,14 @@ const eventTable: Readonly<Record<EventName, { level: Level; message: string }>>
   'process-failed': { level: 'error', message: 'Countersign cannot go on' },
   'settings-refused': { level: 'error', message: 'a changed settings file was refused; the one before goes on' },
   'settings-changed': { level: 'warn', message: 'the settings file has changed; what is new in it takes effect with the next start' },
+  'settings-applied': { level: 'info', message: 'a changed setting is in effect' },
   'settings-reread': { level: 'info', message: 'settings and files were read again' },
   'listener-ready': { level: 'info', message: 'accepting connections' },
   'serving-certificate-published': { level: 'info', message: 'a serving certificate is in use' },
   'serving-certificate-refused': { level: 'error', message: 'a serving certificate was refused; the one before goes on' },
   'hub-ca-refused': { level: 'error', message: 'a changed hub.caFile was refused; the one before goes on' },
+  'policy-published': { level: 'info', message: 'policies are in force' },
+  'policy-refused': { level: 'error', message: 'changed policies were refused; the ones before stay in force' },
   'signer-published': { level: 'info', message: 'a signer is in use' },
   'signer-refused': { level: 'warn', message: 'a signer was refused; the one before goes on' },
   'signer-removed': { level: 'warn', message: 'the signer is gone from its source; the last good one goes on' },
@@ -70,6 +87,9 @@ const eventTable: Readonly<Record<EventName, { level: Level; message: string }>>
   'trust-removed': { level: 'warn', message: 'the trust bundle is gone from its source; the last good one goes on' },
   'trust-missing': { level: 'warn', message: 'the source holds no trust bundle yet' },
   'trust-entry-skipped': { level: 'warn', message: 'an entry of the trust bundle does not parse and is left out' },
+  'jwks-published': { level: 'info', message: "the hub's keys for service-account tokens are in use" },
+  'jwks-failed': { level: 'warn', message: "the hub's keys for service-account tokens could not be read; those before, if any, go on" },
+  'jwks-recovered': { level: 'info', message: "the hub's keys for service-account tokens are readable again" },
   'sync-failed': { level: 'warn', message: 'the source of signer and trust bundle could not be read' },
   'sync-recovered': { level: 'info', message: 'the source of signer and trust bundle is readable again' },
   'watch-ended': { level: 'debug', message: 'a watch on the hub ended and is opened again' },
@@ -81,6 +101,24 @@ const eventTable: Readonly<Record<EventName, { level: Level; message: string }>>
   'hub-fault': { level: 'warn', message: 'a request could not be answered by the hub' },
   'connection-refused': { level: 'warn', message: 'a connection was turned away at a limit' },
   'connection-closed-by-policy': { level: 'info', message: 'an open connection was ended: its client certificate no longer holds' },
+  'peer-locked-out': { level: 'warn', message: 'an agent is locked out for a while after too many refusals or a flood' },
+  'quarantine-changed': { level: 'warn', message: 'the clusters in quarantine are others than before' },
+  'quarantine-list-published': { level: 'info', message: 'a list of quarantined clusters was read from its ConfigMap' },
+  'quarantine-list-refused': {
+    level: 'error',
+    message:
+      'a line of the list of quarantined clusters is not the name of a cluster; names that can be read count, and nobody is released',
+  },
+  'quarantine-list-removed': {
+    level: 'warn',
+    message: 'the ConfigMap with the quarantined clusters is gone; those named last stay cut off',
+  },
+  'quarantine-list-missing': { level: 'warn', message: 'there is no ConfigMap with quarantined clusters yet' },
+  'quarantine-unreadable': {
+    level: 'error',
+    message: 'what decides on quarantine cannot be read from the hub; what was read last goes on',
+  },
+  'quarantine-readable': { level: 'info', message: 'what decides on quarantine is readable again' },
   'audit-failed': { level: 'error', message: 'the audit trail cannot be written; lines are kept up to a bound and written later' },
   'audit-lost': { level: 'error', message: 'audit lines were lost: the trail cannot be written and its queue is full' },
   'audit-recovered': { level: 'info', message: 'the audit trail is written again' },
@@ -93,8 +131,13 @@ export interface Log {
   event(name: EventName, fields?: Fields): void;
 }
 
+export interface LevelledLog extends Log {
+  /** From now on. */
+  setLevel(level: Level): void;
+}
+
 /** Writes JSON lines to `destination` (default: standard error, so that standard output is the audit's). */
-export function openLog(level: Level, destination: DestinationStream = pino.destination({ fd: 2, sync: true })): Log {
+export function openLog(level: Level, destination: DestinationStream = pino.destination({ fd: 2, sync: true })): LevelledLog {
   const logger = pino(
     { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"`, formatters: { level: (label) => ({ level: label }) } },
     destination,
@@ -103,6 +146,9 @@ export function openLog(level: Level, destination: DestinationStream = pino.dest
     event: (name, fields = {}) => {
       const row = eventTable[name];
       logger[row.level]({ event: name, ...fields }, row.message);
+    },
+    setLevel: (next) => {
+      logger.level = next;
     },
   };
 }

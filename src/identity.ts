@@ -72,6 +72,14 @@ function readAttributes(attributes: readonly NameAttribute[]): IdentityVerdict {
   return { ok: true, identity: { user, groups, uid: uids[0] ?? null, kind, cluster, addon } };
 }
 
+/** Of an agent by that name, with the groups that it always has: for questions about an agent whose certificate is not at hand, never for a verdict. */
+export function identityOfUser(user: string): Identity | null {
+  const role = readRole(user);
+  if (role === null) return null;
+  const { kind, cluster, addon, required } = role;
+  return { user, groups: required, uid: null, kind, cluster, addon };
+}
+
 interface Role extends Pick<Identity, 'kind' | 'cluster' | 'addon'> {
   readonly required: readonly string[];
   readonly optional: (group: string) => boolean;

@@ -1,4 +1,4 @@
-// How people write lengths of time and amounts of memory: `1m30s`, `64KiB`. Owns both readings and both spellings; knows no setting.
+// How people write lengths of time, amounts of memory and rates: `1m30s`, `64KiB`, `60/s`. Owns the readings and the spellings; knows no setting.
 
 const DURATION = /^(?:\d+(?:ms|s|m|h|d))+$/;
 const DURATION_PART = /(\d+)(ms|s|m|h|d)/g;
@@ -27,6 +27,16 @@ export function parseSize(text: string): number | null {
   if (match === null) return null;
   const bytes = Number(match[1]) * (BYTES_PER_UNIT[match[2] ?? ''] ?? 0);
   return Number.isSafeInteger(bytes) ? bytes : null;
+}
+
+const RATE = /^(\d+)\/(s|m|h)$/;
+
+/** `60/s`, `30/m`, `10/h` in events per second; null where it is none of these or beyond exact numbers. */
+export function parseRate(text: string): number | null {
+  const match = RATE.exec(text);
+  const events = Number(match?.[1]);
+  if (match === null || !Number.isSafeInteger(events)) return null;
+  return (events * 1_000) / (MS_PER_UNIT[match[2] ?? ''] ?? Number.NaN);
 }
 
 /** The two largest units that say something: `27d14h`, `1m30s`, `250ms`. Cuts, never rounds up: nothing left must not read as something. */

@@ -11,9 +11,6 @@ interface Unavailable {
 }
 
 const UNAVAILABLE: readonly Unavailable[] = [
-  { path: ['inspect'], expected: 'no such key: requests are forwarded without a path allow-list until a later version; remove it' },
-  { path: ['bootstrap'], expected: 'no such key: every request needs a client certificate until a later version; remove it' },
-  { path: ['quarantine'], expected: 'no such key: no cluster can be cut off by name until a later version; remove it' },
   { path: ['admin'], expected: 'no such key: there is no admin port (/metrics, /status, /readyz) until a later version; remove it' },
   {
     path: ['caSync', 'probe'],

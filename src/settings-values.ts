@@ -2,7 +2,7 @@
 
 import { CronTime } from 'cron';
 import { z } from 'zod';
-import { parseDuration, parseSize } from './quantity.ts';
+import { parseDuration, parseRate, parseSize } from './quantity.ts';
 
 /** A mapping with exactly these keys; any other is an error that names them. */
 export function section<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
@@ -37,6 +37,11 @@ export function size(least: string, most: string): z.ZodType<number, string> {
   return quantity(parseSize, [bytes(least), bytes(most)], `a size such as 64KiB or 3MiB, from ${least} to ${most}`);
 }
 
+/** In events per second. */
+export function rate(least: string, most: string): z.ZodType<number, string> {
+  return quantity(parseRate, [perSecond(least), perSecond(most)], `a rate such as 60/s, 30/m or 10/h, from ${least} to ${most}`);
+}
+
 function quantity(
   parse: (value: string) => number | null,
   [least, most]: readonly [number, number],
@@ -59,10 +64,21 @@ export function bytes(literal: string): number {
   return known(parseSize(literal), literal);
 }
 
+export function perSecond(literal: string): number {
+  return known(parseRate(literal), literal);
+}
+
 function known(amount: number | null, literal: string): number {
   if (amount === null) throw new TypeError(`not a quantity: ${literal}`);
   return amount;
 }
+
+/** Names as Kubernetes has them: RFC 1123 label and subdomain. */
+const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+
+export const namespaceName: z.ZodType<string, string> = text('a namespace name', (name) => LABEL.test(name));
+export const objectName: z.ZodType<string, string> = text('the name of a Kubernetes object', (name) => SUBDOMAIN.test(name));
 
 /** A path that Node can open; `~` would be taken literally, which nobody who writes it means. */
 export function isFilePath(name: string): boolean {

@@ -4,6 +4,7 @@
 import { dirname, resolve } from 'node:path';
 import { readBounded } from './bounded-file.ts';
 import type { LogLevel } from './events.ts';
+import type { PackName } from './pack-names.ts';
 import { describeFound, describePath } from './settings-found.ts';
 import { checkSettings } from './settings-schema.ts';
 import { findUnavailable } from './settings-unavailable.ts';
@@ -14,6 +15,9 @@ export interface Settings {
   readonly hub: HubSettings;
   readonly caSync: CaSyncSettings;
   readonly reissue: ReissueSettings;
+  readonly inspect: InspectSettings;
+  readonly bootstrap: BootstrapSettings;
+  readonly quarantine: QuarantineSettings;
   readonly audit: AuditSettings;
   /** After SIGTERM: how long open requests and watches may go on. */
   readonly drainTimeoutMs: number;
@@ -65,6 +69,33 @@ export interface ReissueSettings {
   readonly lifetimeMs: number | 'match';
 }
 
+/** Requests with a bearer token and no client certificate: the import of a new cluster. */
+export interface BootstrapSettings {
+  readonly enabled: boolean;
+  /** A JWK set in place of the hub's own, absolute; null: ca-sync asks the hub. */
+  readonly jwksFile: string | null;
+  /** Accounts that every new cluster may use, besides each cluster's own `<cluster>-bootstrap-sa`. */
+  readonly sharedServiceAccounts: readonly { readonly namespace: string; readonly name: string }[];
+}
+
+export interface InspectSettings {
+  /** `report`: what a policy would refuse is logged, marked with a Warning header and let through. Hygiene is enforced in both. */
+  readonly mode: 'enforce' | 'report';
+  /** Of the policies that come with Countersign, each once; `bootstrap` always where bootstrap is on. */
+  readonly packs: readonly PackName[];
+  /** Absolute paths of one's own policies. */
+  readonly policyFiles: readonly string[];
+}
+
+/** Clusters that are cut off whatever their certificates say. */
+export interface QuarantineSettings {
+  readonly clusters: readonly string[];
+  /** Whose key `clusters` names further ones, one a line; null: none. Read and watched with the account of ca-sync. */
+  readonly configMap: { readonly namespace: string; readonly name: string } | null;
+  /** A ManagedCluster that is deleted or no longer accepted is cut off too. */
+  readonly followHub: boolean;
+}
+
 export interface AuditSettings {
   /** An absolute path, or '-' for standard output. */
   readonly file: string;
@@ -80,10 +111,20 @@ export interface LimitSettings {
   readonly maxHeaders: number;
   /** Path and query as sent. */
   readonly maxTargetBytes: number;
+  readonly maxQueryParameters: number;
   readonly maxRequestBodyBytes: number;
   readonly maxPingsPerSecond: number;
   readonly maxSettingsPerSecond: number;
   readonly maxResetsPerSecond: number;
+  /** Of one connection, however many requests they belong to. */
+  readonly maxHeaderBytesPerSecond: number;
+  /** Identity: a cluster's klusterlet, or one add-on of it, whatever certificates it has. */
+  readonly maxConnectionsPerIdentity: number;
+  /** Open at the same time, watches included. */
+  readonly maxRequestsPerIdentity: number;
+  readonly rates: RateSettings;
+  /** How long an identity is answered 429 whose refusals or floods were too many. */
+  readonly lockoutMs: number;
   readonly handshakeTimeoutMs: number;
   /** For the HTTP/2 preface and for one header block, also of HTTP/1.1. */
   readonly headersTimeoutMs: number;
@@ -94,6 +135,24 @@ export interface LimitSettings {
   /** A hub session on which nothing is open. */
   readonly hubSessionIdleTimeoutMs: number;
   readonly leafCacheEntries: number;
+}
+
+/** What one identity may ask for: a rate that holds for ever, and how much of it at once. */
+export interface Rate {
+  readonly sustainedPerSecond: number;
+  readonly burst: number;
+}
+
+/** By kind of agent, for all of its requests together, and by kind of request. */
+export interface RateSettings {
+  readonly klusterlet: Rate;
+  readonly addon: Rate;
+  readonly mutating: Rate;
+  readonly list: Rate;
+  readonly watchStarts: Rate;
+  readonly csrCreates: Rate;
+  /** Beyond it the identity is locked out. */
+  readonly refused: Rate;
 }
 
 /** One thing that is wrong, worded for the person who wrote the file. Never holds a value that may be a secret. */
@@ -115,7 +174,7 @@ const MAX_SETTINGS_BYTES = 256 * 1024;
 
 /** Reads and checks the whole file; every problem is reported at once. Never throws for what the file is or holds. */
 export async function loadSettings(file: string): Promise<SettingsVerdict> {
-  const text = await readText(file);
+  const text = await readSettingsText(file);
   if (typeof text !== 'string') return { ok: false, problems: [text] };
   return readSettings(text, dirname(resolve(file)));
 }
@@ -144,7 +203,8 @@ export function sayProblem(file: string, { path, line, found, expected }: Proble
   return `${where}: ${path === '' ? '' : `${path}: `}found ${found}; expected ${expected}`;
 }
 
-async function readText(file: string): Promise<string | Problem> {
+/** What stands in the file, or why nothing can be read there. */
+export async function readSettingsText(file: string): Promise<string | Problem> {
   const problem = (found: string): Problem => ({ path: '', line: null, found, expected: 'a readable YAML file with settings' });
   let bytes: Buffer;
   try {

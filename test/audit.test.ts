@@ -38,6 +38,7 @@ const request = (verdict: RequestLine['verdict']): AuditLine => ({
   subresource: null,
   namespace: 'cluster1',
   name: 'managed-cluster-lease',
+  contentType: null,
   verdict,
   rule: verdict === 'deny' ? 'identity-header' : null,
   code: verdict === 'deny' ? 400 : 200,

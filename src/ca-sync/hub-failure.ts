@@ -32,7 +32,8 @@ export function describeFailure(error: unknown, { what, server, hasTimedOut }: C
 
 export function describeStatus(status: number, what: string): SourceFailure {
   if (status === 401) return fail('unauthorized', `the API server does not accept our credentials (401) for ${what}`);
-  if (status === 403) return fail('forbidden', `the API server refuses (403) ${what}; its Role has to allow get and watch on that name`);
+  if (status === 403)
+    return fail('forbidden', `the API server refuses (403) ${what}; its Role has to allow get and watch there (README.md has it whole)`);
   return fail('api-error', `the API server answered ${status} for ${what}`);
 }
 

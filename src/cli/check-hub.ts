@@ -7,7 +7,7 @@ import type { RequestOptions } from 'node:https';
 import { openHubAccount } from '../ca-sync/ca-sync.ts';
 import type { Clock } from '../clock.ts';
 import { formatDuration } from '../quantity.ts';
-import type { HubSettings, KubernetesCaSyncSettings } from '../settings.ts';
+import type { HubSettings, KubernetesCaSyncSettings, QuarantineSettings } from '../settings.ts';
 import { fail, ok, sayError, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { exchange, fieldOf } from './https-exchange.ts';
@@ -44,38 +44,54 @@ function checkClock(hubMs: number | null, oursMs: number): Finding {
   return ok(item, 'the hub and this machine agree');
 }
 
+/** As a SelfSubjectAccessReview asks for it; left out: none, or all of them. */
 interface Right {
   readonly verb: string;
-  readonly resource: 'secrets' | 'configmaps';
-  readonly namespace: string;
-  readonly name: string;
+  readonly group?: string;
+  readonly resource: 'secrets' | 'configmaps' | 'managedclusters';
+  readonly namespace?: string;
+  readonly name?: string;
 }
 
 /** Asks the API server that ca-sync reads from, with ca-sync's account, once for each right that following takes. */
-export async function checkRights(settings: KubernetesCaSyncSettings, timeoutMs: number): Promise<Finding[]> {
+export async function checkRights(
+  settings: KubernetesCaSyncSettings,
+  quarantine: QuarantineSettings,
+  timeoutMs: number,
+): Promise<Finding[]> {
   const item = 'rights of the ca-sync account';
-  const { signer, trust } = settings;
-  const rights = ['get', 'watch'].flatMap((verb): Right[] => [
-    { verb, resource: 'secrets', namespace: signer.namespace, name: signer.secret },
-    { verb, resource: 'configmaps', namespace: trust.namespace, name: trust.configMap },
-  ]);
+  const rights = rightsFor(settings, quarantine);
   let agent: Agent | null = null;
   try {
     const { server, options } = await openHubAccount(settings.kubeconfigFile);
     agent = options.agent instanceof Agent ? options.agent : null;
     const missing: string[] = [];
     for (const right of rights) {
-      // oxlint-disable-next-line no-await-in-loop -- four questions, one at a time, are kinder to a hub that struggles
-      if (!(await isAllowed(right, server, options, timeoutMs)))
-        missing.push(`${right.verb} ${right.resource} ${right.namespace}/${right.name}`);
+      // oxlint-disable-next-line no-await-in-loop -- a few questions, one at a time, are kinder to a hub that struggles
+      if (!(await isAllowed(right, server, options, timeoutMs))) missing.push(sayRight(right));
     }
-    if (missing.length === 0) return [ok(item, `get and watch on Secret ${signer.secret} and ConfigMap ${trust.configMap}`)];
+    if (missing.length === 0) return [ok(item, rights.map(sayRight).join('; '))];
     return [fail(item, `missing: ${missing.join('; ')}`, 'apply the Role and RoleBinding in README.md, "With a real hub"')];
   } catch (error) {
     return [fail(item, sayError(error), 'check caSync.kubeconfigFile, or that this runs in a pod with a service account')];
   } finally {
     agent?.destroy();
   }
+}
+
+function rightsFor({ signer, trust }: KubernetesCaSyncSettings, { configMap, followHub }: QuarantineSettings): readonly Right[] {
+  const bothOn = (right: Omit<Right, 'verb'>): Right[] => ['get', 'watch'].map((verb) => ({ verb, ...right }));
+  const clusters = { group: 'cluster.open-cluster-management.io', resource: 'managedclusters' } as const;
+  return [
+    ...bothOn({ resource: 'secrets', namespace: signer.namespace, name: signer.secret }),
+    ...bothOn({ resource: 'configmaps', namespace: trust.namespace, name: trust.configMap }),
+    ...(configMap === null ? [] : bothOn({ resource: 'configmaps', ...configMap })),
+    ...(followHub ? [...bothOn(clusters), { verb: 'list', ...clusters }] : []),
+  ];
+}
+
+function sayRight({ verb, resource, namespace, name }: Right): string {
+  return `${verb} ${resource}${namespace === undefined ? '' : ` ${namespace}/${name ?? ''}`}`;
 }
 
 async function isAllowed(right: Right, server: URL, options: RequestOptions, timeoutMs: number): Promise<boolean> {

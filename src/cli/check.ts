@@ -8,7 +8,9 @@ import type { Settings } from '../settings.ts';
 import { checkCanary } from './canary.ts';
 import { checkAuditFile, checkHubAuthorities, checkServingCertificate } from './check-files.ts';
 import { checkHub, checkRights } from './check-hub.ts';
+import { checkPolicies } from './check-policies.ts';
 import { checkSource } from './check-signer.ts';
+import { checkTokenKeys } from './check-token-keys.ts';
 import { exitCodes } from './command.ts';
 import type { Command } from './command.ts';
 import { exitCodeOf, ok, sayFinding, sayTotal, skip } from './finding.ts';
@@ -38,29 +40,34 @@ Exit codes: 0 nothing failed, 1 something did, 64 bad settings.`,
 };
 
 async function* look(settings: Settings, clock: Clock, isOffline: boolean): AsyncGenerator<Finding> {
-  const { listen, hub, caSync, audit } = settings;
+  const { listen, hub, caSync, inspect, bootstrap, audit } = settings;
   yield ok('settings', 'every key is known and every value is in its range');
   yield* await checkServingCertificate(listen, clock.now());
   const authorities = await checkHubAuthorities(hub, clock.now());
   yield* authorities;
+  yield* await checkPolicies(inspect);
   yield* await checkAuditFile(audit);
   if (isOffline) {
-    if (caSync.source === 'files') yield* await checkSource(caSync, await readSource(settings, clock), clock.now());
-    else yield skip('signer and trust bundle', '--offline, and caSync.source is kubernetes');
+    if (caSync.source === 'files') {
+      const synced = await readSource(settings, clock);
+      yield* await checkSource(caSync, synced, clock.now());
+      yield* checkTokenKeys(bootstrap, synced);
+    } else yield skip('signer and trust bundle', '--offline, and caSync.source is kubernetes');
     yield skip('hub', '--offline');
     return;
   }
   yield* await checkHub(hub, clock);
-  if (caSync.source === 'kubernetes') yield* await checkRights(caSync, hub.responseTimeoutMs);
+  if (caSync.source === 'kubernetes') yield* await checkRights(caSync, settings.quarantine, hub.responseTimeoutMs);
   const synced = await readSource(settings, clock);
   yield* await checkSource(caSync, synced, clock.now());
+  yield* checkTokenKeys(bootstrap, synced);
   const signer = synced.signer.current;
   yield signer === null ? skip('canary', 'there is no signer to issue one') : await checkCanary(hub, signer, clock.now());
 }
 
 /** One read, as `run` would make it; what went wrong stands in the state. */
 async function readSource(settings: Settings, clock: Clock): Promise<CaSync> {
-  const caSync = await startCaSync(settings.caSync, { clock, log: silentLog });
+  const caSync = await startCaSync(settings.caSync, { clock, log: silentLog, bootstrap: settings.bootstrap });
   await caSync.close();
   return caSync;
 }

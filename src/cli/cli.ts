@@ -18,6 +18,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: 'what would be issued for a client certificate, or which stage refuses it and why',
     load: async () => (await import('./explain.ts')).explain,
   },
+  suggest: {
+    summary: 'the smallest policy that would have allowed what an audit file says was refused',
+    load: async () => (await import('./suggest.ts')).suggest,
+  },
   demo: {
     summary: 'the whole story on this machine: embedded hub, proxy, agents, rotation',
     load: async () => (await import('./demo.ts')).demo,

@@ -26,9 +26,11 @@ export interface OptionSpec {
   readonly value?: string;
   readonly help: string;
   readonly required?: boolean;
+  /** May stand there more than once. */
+  readonly repeated?: boolean;
 }
 
-export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
+export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export interface Command {
   /** A few lines: what it does, what its exit codes mean. */
@@ -44,7 +46,9 @@ const HELP: OptionSpec = { type: 'boolean', help: 'this text' };
 
 export function parseOptions(command: Command, args: readonly string[]): ParsedOptions {
   const specs = Object.entries({ ...command.options, help: HELP });
-  const options: ParseArgsConfig['options'] = Object.fromEntries(specs.map(([name, { type }]) => [name, { type }]));
+  const options: ParseArgsConfig['options'] = Object.fromEntries(
+    specs.map(([name, { type, repeated }]) => [name, { type, multiple: repeated === true }]),
+  );
   let values: Record<string, unknown>;
   let positionals: string[];
   try {
@@ -70,6 +74,11 @@ export function requiredText(values: OptionValues, name: string): string {
 export function optionalText(values: OptionValues, name: string): string | null {
   const value = values[name];
   return typeof value === 'string' ? value : null;
+}
+
+export function repeatedTexts(values: OptionValues, name: string): readonly string[] {
+  const value = values[name];
+  return Array.isArray(value) ? (value as readonly string[]) : [];
 }
 
 export function describeCommand(command: Command): string {

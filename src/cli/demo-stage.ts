@@ -10,7 +10,9 @@ import type { Countersign } from '../countersign.ts';
 import { SimulatedKlusterlet, startEmbeddedHub, startOpeningProxy } from '../demo/demo.ts';
 import type { EmbeddedHub, OpeningProxy } from '../demo/demo.ts';
 import { openLog } from '../events.ts';
+import { Live } from '../live.ts';
 import { loadSettings, sayProblem } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 
 export interface DemoStage {
   readonly hub: EmbeddedHub;
@@ -23,10 +25,19 @@ export interface DemoStage {
   sameKlusterlet(klusterlet: SimulatedKlusterlet, server: string): SimulatedKlusterlet;
   /** What Countersign's audit says it has issued: SHA-256 of the leaf, as in the hub's credential-id, and the generation of the signer. */
   issued(): Promise<ReadonlyMap<string, number>>;
+  /** As the setting quarantine.clusters does, which takes effect at once. */
+  quarantine(clusters: readonly string[]): void;
+  /** Of Countersign: every request, JSON lines. Gone with the stage. */
+  readonly auditFile: string;
   close(): Promise<void>;
 }
 
-export async function setStage(clock: Clock): Promise<DemoStage> {
+export interface StageOptions {
+  /** Further settings of Countersign, as YAML: `inspect: { packs: [klusterlet, work-manager] }`. */
+  readonly moreSettings?: string;
+}
+
+export async function setStage(clock: Clock, options: StageOptions = {}): Promise<DemoStage> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-demo-'));
   const closing: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
@@ -38,13 +49,15 @@ export async function setStage(clock: Clock): Promise<DemoStage> {
     const serving = await hub.issueServingCertificate('127.0.0.1');
     const openingProxy = await startOpeningProxy({ hubUrl: hub.url, hubCaPem: hub.servingCaPem, ...serving });
     closing.push(() => openingProxy.close());
-    const countersign = await startFromFiles(directory, { hub, serving, clock });
+    const { countersign, inForce } = await startFromFiles(directory, { hub, serving, clock, ...options });
     closing.push(() => countersign.stop());
     const countersignUrl = `https://127.0.0.1:${countersign.address.port}`;
     return {
       ...{ hub, openingProxy, countersign, countersignUrl, close },
       ...cast(hub, clock),
       issued: () => readIssued(join(directory, AUDIT_FILE)),
+      auditFile: join(directory, AUDIT_FILE),
+      quarantine: (clusters) => inForce.swap({ ...inForce.current, quarantine: { ...inForce.current.quarantine, clusters } }),
     };
   } catch (error) {
     await close();
@@ -63,17 +76,19 @@ async function readIssued(auditFile: string): Promise<ReadonlyMap<string, number
 /** The way that an operator goes: files, settings, start. */
 async function startFromFiles(
   directory: string,
-  { hub, serving, clock }: { hub: EmbeddedHub; serving: { certificatePem: string; keyPem: string }; clock: Clock },
-): Promise<Countersign> {
+  around: { hub: EmbeddedHub; serving: { certificatePem: string; keyPem: string }; clock: Clock } & StageOptions,
+): Promise<{ countersign: Countersign; inForce: Live<Settings> }> {
+  const { hub, serving, clock, moreSettings = '' } = around;
   const file = (name: string): string => join(directory, name);
   await writeFile(file('tls.crt'), serving.certificatePem);
   await writeFile(file('tls.key'), serving.keyPem, { mode: 0o600 });
   await writeFile(file('hub-ca.crt'), hub.servingCaPem);
   await writeFile(file('hub.kubeconfig'), hub.syncKubeconfig(), { mode: 0o600 });
-  await writeFile(file('countersign.yaml'), settingsFor(hub.url));
+  await writeFile(file('countersign.yaml'), settingsFor(hub.url) + moreSettings);
   const read = await loadSettings(file('countersign.yaml'));
   if (!read.ok) throw new Error(read.problems.map((problem) => sayProblem(file('countersign.yaml'), problem)).join('\n'));
-  return startCountersign(read.settings, { clock, log: openLog(read.settings.log.level) });
+  const inForce = new Live(read.settings);
+  return { inForce, countersign: await startCountersign(read.settings, { clock, log: openLog(read.settings.log.level), inForce }) };
 }
 
 function settingsFor(hubUrl: string): string {
@@ -82,7 +97,7 @@ hub: { url: "${hubUrl}", caFile: hub-ca.crt }
 caSync: { source: kubernetes, kubeconfigFile: hub.kubeconfig }
 audit: { file: ${AUDIT_FILE}, requests: all }
 drainTimeout: 5s
-log: { level: warn }
+log: { level: error }
 `;
 }
 

@@ -1,8 +1,9 @@
-// The story that the demo tells, and the judgement over whether it came out as told: the problem, the answer to it, and two rotations of the hub's
-// signer under agents at work.
+// The story that the demo tells, and the judgement over whether it came out as told: the problem, the answer to it, two rotations of the hub's signer
+// under agents at work, and a captured cluster (demo-capture.ts).
 
 import type { Clock } from '../clock.ts';
 import type { KlusterletCounts, SimulatedKlusterlet, WhoAmI } from '../demo/demo.ts';
+import { tellCapture } from './demo-capture.ts';
 import type { DemoStage } from './demo-stage.ts';
 
 /** Agents at work during the rotations, and how often each renews its lease: a real one does so each minute. */
@@ -19,7 +20,7 @@ type Say = (line: string) => void;
 
 /** Returns what did not come out as it should; empty when all did. */
 export async function tellStory(stage: DemoStage, clock: Clock, say: Say): Promise<readonly string[]> {
-  return [...(await tellIdentities(stage, say)), ...(await tellRotations(stage, clock, say))];
+  return [...(await tellIdentities(stage, say)), ...(await tellRotations(stage, clock, say)), ...(await tellCapture(stage, clock, say))];
 }
 
 async function tellIdentities(stage: DemoStage, say: Say): Promise<readonly string[]> {

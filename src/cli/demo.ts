@@ -11,7 +11,8 @@ const PROXY_PORT = 6443;
 
 export const demo: Command = {
   description: `Starts an embedded hub, an ordinary TLS-opening proxy and Countersign on 127.0.0.1, shows one agent's request straight to
-the hub, through the ordinary proxy and through Countersign, then rotates the hub's signer under agents at work, twice.
+the hub, through the ordinary proxy and through Countersign, rotates the hub's signer under agents at work, twice, and
+tries what a captured cluster's key is good for.
 Needs nothing but this program and leaves nothing behind.
 With --serve it only runs the hub, until SIGTERM or SIGINT, for trying things by hand: kubeconfigs, certificates and
 settings for the proxy are written to the folder, and it says what to type.

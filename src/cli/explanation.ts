@@ -6,9 +6,11 @@ import type { Certificate } from '../certificate.ts';
 import type { TrustBundle } from '../ca-sync/ca-sync.ts';
 import { refusals } from '../errors.ts';
 import type { RefusalRule } from '../errors.ts';
+import type { Identity } from '../identity.ts';
 import { createLeafProfile, judgePeer, reissueLeaf } from '../proxy/proxy.ts';
 import type { Peer } from '../proxy/proxy.ts';
 import type { ReissueSettings } from '../settings.ts';
+import { sayFacts } from './facts.ts';
 
 export type Stage = 'parse' | 'chain' | 'usage' | 'time' | 'subject';
 
@@ -26,18 +28,12 @@ interface Refused {
   readonly detail: string;
 }
 
-interface Accepted {
+interface Accepted extends Identity {
   /** `accepted`: the signer's certificate is not at hand; `not-issued`: the signer cannot issue at that time, `reason` says why. */
   readonly verdict: 'issued' | 'not-issued' | 'accepted';
   readonly at: string;
   readonly clientCertificateSHA256: string;
   readonly subject: string;
-  readonly user: string;
-  readonly groups: readonly string[];
-  readonly uid: string | null;
-  readonly kind: string;
-  readonly cluster: string | null;
-  readonly addon: string | null;
   readonly clientNotAfter: string;
   readonly leaf: ExplainedLeaf | null;
   readonly reason: string | null;
@@ -144,11 +140,4 @@ function sayVerdict({ verdict, reason }: Accepted): string {
 
 function sayLeaf(leaf: ExplainedLeaf | null): Record<string, string> {
   return leaf === null ? {} : { 'leaf issuer': leaf.issuer, 'leaf not before': leaf.notBefore, 'leaf not after': leaf.notAfter };
-}
-
-function sayFacts(facts: Readonly<Record<string, string>>): string {
-  const width = Math.max(...Object.keys(facts).map((name) => name.length));
-  return Object.entries(facts)
-    .map(([name, value]) => `${name.padEnd(width)}  ${value}\n`)
-    .join('');
 }

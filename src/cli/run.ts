@@ -4,8 +4,8 @@ import { startCountersign } from '../countersign.ts';
 import type { Countersign } from '../countersign.ts';
 import { openLog } from '../events.ts';
 import type { Log } from '../events.ts';
-import { loadSettings, sayProblem } from '../settings.ts';
-import type { Settings } from '../settings.ts';
+import { followSettings } from '../settings-following.ts';
+import type { FollowedSettings } from '../settings-following.ts';
 import { version } from '../version.ts';
 import { exitCodes, requiredText } from './command.ts';
 import type { Command, Surroundings } from './command.ts';
@@ -14,8 +14,9 @@ import { loadSettingsFor } from './load-settings.ts';
 
 export const run: Command = {
   description: `Serves agents until SIGTERM or SIGINT: then no new connections, open requests and watches have drainTimeout, and the process
-ends; a second such signal ends it at once. SIGHUP reads again what the settings name: serving certificate, hub CA,
-signer and trust bundle; and opens the audit file anew. Logs go to standard error as JSON lines.
+ends; a second such signal ends it at once. SIGHUP reads again the settings and what they name: serving certificate, hub CA,
+signer and trust bundle; and opens the audit file anew. Of changed settings, quarantine.clusters and log.level take effect at
+once, without a signal too; the others with the next start. Logs go to standard error as JSON lines.
 Exit codes: 0 after a clean drain, 1 on a failure, 64 on bad settings.`,
   options: { config: { type: 'string', value: 'FILE', help: 'settings', required: true } },
   example: 'countersign run --config countersign.yaml',
@@ -24,10 +25,12 @@ Exit codes: 0 after a clean drain, 1 on a failure, 64 on bad settings.`,
     if (settings === null) return exitCodes.usage;
     const log = openLog(settings.log.level);
     log.event('process-started', { version, node: process.versions.node, pid: process.pid });
+    const followed = followSettings(requiredText(values, 'config'), settings, { clock: around.clock, log });
+    followed.live.subscribe((next) => log.setLevel(next.log.level));
     const signals = followSignals(around);
     try {
-      const countersign = await startCountersign(settings, { clock: around.clock, log });
-      signals.onHangUp(() => reread(countersign, { file: requiredText(values, 'config'), settings, log }));
+      const countersign = await startCountersign(settings, { clock: around.clock, log, inForce: followed.live });
+      signals.onHangUp(() => reread(countersign, followed, log));
       await signals.stopAsked;
       await countersign.stop();
       return exitCodes.ok;
@@ -35,6 +38,7 @@ Exit codes: 0 after a clean drain, 1 on a failure, 64 on bad settings.`,
       log.event('process-failed', { error: sayError(error) });
       return exitCodes.failure;
     } finally {
+      followed.close();
       signals.close();
     }
   },
@@ -80,11 +84,8 @@ function followSignals(around: Surroundings): Signals {
   };
 }
 
-/** The settings themselves take effect with the next start; a file that would keep that start from succeeding is told of now. */
-async function reread(countersign: Countersign, { file, settings, log }: { file: string; settings: Settings; log: Log }): Promise<void> {
-  const loaded = await loadSettings(file);
-  if (!loaded.ok) log.event('settings-refused', { problems: loaded.problems.map((problem) => sayProblem(file, problem)) });
-  else if (JSON.stringify(loaded.settings) !== JSON.stringify(settings)) log.event('settings-changed', { file });
+async function reread(countersign: Countersign, followed: FollowedSettings, log: Log): Promise<void> {
+  await followed.reread();
   try {
     await countersign.reread();
   } catch (error) {

@@ -23,6 +23,7 @@ export interface AgentRequest {
   /** Sent as JSON, where there is one. */
   readonly body?: unknown;
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface AgentAnswer {
@@ -90,6 +91,7 @@ export class AgentConnection {
         ':path': request.path,
         accept: 'application/json',
         'user-agent': 'countersign-demo-klusterlet',
+        ...request.headers,
         ...(body === null ? {} : { 'content-type': request.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
       },
       { endStream: body === null },

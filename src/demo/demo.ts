@@ -1,6 +1,7 @@
 // The front door of the demo: the embedded hub, the agents that talk to it, and the proxy that shows the problem. Knows nothing of Countersign.
 
 export { serveEmbeddedHub } from './demo-files.ts';
+export type { AgentRequest } from './agent-connection.ts';
 export { EmbeddedHub, startEmbeddedHub } from './hub/embedded-hub.ts';
 export { startOpeningProxy } from './opening-proxy.ts';
 export type { OpeningProxy } from './opening-proxy.ts';

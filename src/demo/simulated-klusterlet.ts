@@ -3,7 +3,7 @@
 
 import type { Clock } from '../clock.ts';
 import { AgentConnection } from './agent-connection.ts';
-import type { AgentAnswer, AgentTarget } from './agent-connection.ts';
+import type { AgentAnswer, AgentRequest, AgentTarget } from './agent-connection.ts';
 
 /** Who the server says the agent is: SelfSubjectReview of authentication.k8s.io/v1. */
 export interface WhoAmI {
@@ -66,6 +66,16 @@ export class SimulatedKlusterlet {
   /** Its own ManagedCluster: the first thing that a klusterlet asks for. */
   getManagedCluster(): Promise<AgentAnswer> {
     return this.#connection.request({ method: 'GET', path: `/apis/cluster.open-cluster-management.io/v1/managedclusters/${this.cluster}` });
+  }
+
+  /** Anything else, as one who has its key would ask. */
+  ask(request: AgentRequest): Promise<AgentAnswer> {
+    return this.#connection.request(request);
+  }
+
+  /** Its watch was ended from the other side and has not come back. */
+  get isCutOff(): boolean {
+    return this.#watchesCut > 0;
   }
 
   /** Updates its lease each `periodMs` and watches its ManifestWorks until `stop`. */

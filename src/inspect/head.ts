@@ -18,6 +18,8 @@ export interface HeadLimits {
   readonly maxHeaderBytes: number;
   /** Header lines. */
   readonly maxHeaders: number;
+  /** Parameters of the query. */
+  readonly maxQueryParameters: number;
   /** Bytes of the request target. */
   readonly maxTargetBytes: number;
   /** Bytes that a body may declare. */

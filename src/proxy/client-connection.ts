@@ -4,10 +4,14 @@ import type { TLSSocket } from 'node:tls';
 import type { TrustBundle } from '../ca-sync/ca-sync.ts';
 import { fingerprintSHA256 } from '../certificate.ts';
 import type { Clock } from '../clock.ts';
-import type { ReadonlyLive } from '../live.ts';
+import type { Refusal } from '../errors.ts';
 import type { Identity } from '../identity.ts';
+import type { ReadonlyLive } from '../live.ts';
+import type { BootstrapPeer } from './bootstrap-peer.ts';
 import { judgePeer, rejudgePeer } from './peer.ts';
 import type { PeerVerdict } from './peer.ts';
+import { refuseQuarantined } from './quarantine.ts';
+import type { Quarantine } from './quarantine.ts';
 
 /** Certificates read from a handshake; one more than may be sent, so that too many can be told from enough. */
 const MOST_CERTIFICATES_READ = 6;
@@ -20,6 +24,7 @@ export interface ConnectionEnding {
 
 export interface ConnectionParts {
   readonly trust: ReadonlyLive<TrustBundle | null>;
+  readonly quarantine: ReadonlyLive<Quarantine>;
   readonly clock: Clock;
 }
 
@@ -31,6 +36,7 @@ export class ClientConnection {
   readonly #chain: readonly Buffer[];
   #verdict: PeerVerdict;
   #identity: Identity | null = null;
+  #bootstrap: BootstrapPeer | null = null;
   #ending: ConnectionEnding | null = null;
 
   constructor(socket: TLSSocket, parts: ConnectionParts) {
@@ -42,9 +48,25 @@ export class ClientConnection {
     this.#verdict = this.#note(judgePeer(this.#chain, parts.trust.current, parts.clock.now()));
   }
 
-  /** Of a certificate that was accepted once, on this connection: what went on under it is its doing. Nothing is believed of any other. */
+  /** Of a certificate or token that was accepted once, on this connection: what went on under it is its doing. Nothing is believed of any other. */
   get identity(): Identity | null {
-    return this.#identity;
+    return this.#bootstrap?.identity ?? this.#identity;
+  }
+
+  /** Of a connection without a certificate, once a token was accepted on it. */
+  get bootstrap(): BootstrapPeer | null {
+    return this.#bootstrap;
+  }
+
+  admit(client: BootstrapPeer): void {
+    this.#bootstrap = client;
+  }
+
+  /** Why what was accepted on this connection does not hold any more; null while it does. */
+  lapse(): Refusal | null {
+    if (this.#bootstrap !== null) return this.#bootstrap.lapse() ?? this.quarantined();
+    const verdict = this.judge();
+    return verdict.kind === 'refused' ? verdict.refusal : null;
   }
 
   /** The verdict of this moment. What was refused once stays refused: the client has to connect anew. */
@@ -53,7 +75,19 @@ export class ClientConnection {
     if (this.#verdict.kind === 'accepted') this.#verdict = rejudgePeer(this.#verdict.peer, trust.current, clock.now());
     // Without a bundle there was no verdict yet; it may have come meanwhile.
     if (this.#verdict.kind === 'fault') this.#verdict = this.#note(judgePeer(this.#chain, trust.current, clock.now()));
+    const cutOff = this.#verdict.kind === 'accepted' ? this.quarantined() : null;
+    if (cutOff !== null) this.refuse(cutOff);
     return this.#verdict;
+  }
+
+  /** Whether who was accepted here is cut off now; null: no. */
+  quarantined(): Refusal | null {
+    return this.identity === null ? null : refuseQuarantined(this.#parts.quarantine.current, this.identity);
+  }
+
+  /** From now on and for good, whatever its certificate says. */
+  refuse(refusal: Refusal): void {
+    this.#verdict = { kind: 'refused', refusal };
   }
 
   endWith(ending: ConnectionEnding): void {

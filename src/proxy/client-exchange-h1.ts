@@ -15,6 +15,8 @@ export class H1ClientExchange implements ClientExchange {
   readonly #refuseFurther: () => void;
   #chunked = false;
   #malformed: ((refusal: Refusal) => void) | null = null;
+  /** What broke the body, maybe before anybody could be told. */
+  #broken: Refusal | null = null;
 
   /** @param refuseFurther called when nothing that comes behind this request may be processed */
   constructor(incoming: IncomingMessage, outgoing: ServerResponse, refuseFurther: () => void) {
@@ -30,11 +32,13 @@ export class H1ClientExchange implements ClientExchange {
 
   onMalformed(run: (refusal: Refusal) => void): void {
     this.#malformed = run;
+    if (this.#broken !== null) run(this.#broken);
   }
 
   /** The parser has given up on the connection. False where this request had come whole before. */
   breakBody(refusal: Refusal): boolean {
     if (this.#incoming.complete) return false;
+    this.#broken = refusal;
     this.#malformed?.(refusal);
     return true;
   }
@@ -73,7 +77,8 @@ export class H1ClientExchange implements ClientExchange {
     this.#chunked = !hasLength && !bodiless;
     this.#outgoing.writeHead(status, [...headers, ...(this.#chunked ? ['transfer-encoding', 'chunked'] : [])]);
     if (bodiless) this.end([]);
-    else this.#outgoing.flushHeaders();
+    // Not flushHeaders(): that writes UTF-8, and header values are bytes.
+    else this.#outgoing.write('', 'latin1');
   }
 
   write(chunk: Buffer): boolean {

@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import { Fault } from '../errors.ts';
 import type { FaultCause } from '../errors.ts';
-import type { Credential } from './reissue.ts';
+import type { HubCredential } from './hub-credential.ts';
 
 export interface HubAddress {
   readonly url: URL;
@@ -32,13 +32,13 @@ const leafAlerts =
 
 export class HubDialer {
   readonly #hub: HubAddress;
-  readonly #credential: Credential;
+  readonly #credential: HubCredential;
   readonly #clock: Clock;
   /** Open or about to be. */
   readonly #sockets = new Set<TLSSocket>();
   #ended = false;
 
-  constructor(hub: HubAddress, credential: Credential, clock: Clock) {
+  constructor(hub: HubAddress, credential: HubCredential, clock: Clock) {
     this.#hub = hub;
     this.#credential = credential;
     this.#clock = clock;
@@ -103,7 +103,7 @@ export function endedFault(): Fault {
   return new Fault('draining', 'no client waits for a connection any more');
 }
 
-function openSocket(hub: HubAddress, credential: Credential, offer: readonly HubProtocol[]): TLSSocket {
+function openSocket(hub: HubAddress, { tls }: HubCredential, offer: readonly HubProtocol[]): TLSSocket {
   const host = hub.url.hostname.replace(/^\[|\]$/g, '');
   return connect({
     host,
@@ -111,8 +111,7 @@ function openSocket(hub: HubAddress, credential: Credential, offer: readonly Hub
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ALPNProtocols: [...offer],
     secureContext: createSecureContext({
-      cert: credential.certificateChainPem,
-      key: credential.keyPem,
+      ...(tls === null ? {} : { cert: tls.certificateChainPem, key: tls.keyPem }),
       ca: hub.caPem,
       minVersion: 'TLSv1.2',
     }),

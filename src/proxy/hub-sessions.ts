@@ -1,20 +1,20 @@
-// The hub sessions that are open, each for one client certificate and one leaf. A request gets a session of its own certificate or none.
+// The hub sessions that are open, each for one holder and one credential of his. A request gets a session of its own credential or none.
 
 import type { Clock } from '../clock.ts';
 import { Fault } from '../errors.ts';
+import type { HubCredential } from './hub-credential.ts';
 import { endedFault, HubDialer } from './hub-dial.ts';
 import type { HubAddress } from './hub-dial.ts';
 import type { HubSession } from './hub-exchange.ts';
 import { openHubSession } from './hub-open.ts';
-import type { Credential } from './reissue.ts';
 
-/** Sessions for one leaf: each carries as many streams as the hub allows (kube-apiserver: at least 100), more means a runaway client. */
-const MOST_SESSIONS_PER_LEAF = 4;
+/** Sessions for one credential: each carries as many streams as the hub allows (kube-apiserver: at least 100), more means a runaway client. */
+const MOST_SESSIONS = 4;
 /** How often idle and dead sessions are looked for. */
 const SWEEP_MS = 5_000;
 
 interface Held {
-  readonly credential: Credential;
+  readonly credential: HubCredential;
   readonly session: HubSession;
   /** Of its connections. */
   readonly dialer: HubDialer;
@@ -24,7 +24,7 @@ interface Held {
 }
 
 interface Opening {
-  readonly credential: Credential;
+  readonly credential: HubCredential;
   readonly dialer: HubDialer;
   readonly done: Promise<void>;
 }
@@ -38,9 +38,9 @@ export interface HubSessionsParts {
 
 export class HubSessions {
   readonly #parts: HubSessionsParts;
-  /** By client certificate SHA-256. */
+  /** By holder. */
   readonly #held = new Map<string, Set<Held>>();
-  /** By leaf SHA-256: the one being opened, which all who come meanwhile wait for. */
+  /** By credential: the one being opened, which all who come meanwhile wait for. */
   readonly #opening = new Map<string, Opening>();
   readonly #stopSweeping: () => void;
   #closed = false;
@@ -61,30 +61,30 @@ export class HubSessions {
    * room was found: nobody else can take it in between.
    * @throws Fault where the hub cannot be reached or the certificate is at its bound
    */
-  async use<T>(credential: Credential, start: (session: HubSession) => T): Promise<Awaited<T>> {
+  async use<T>(credential: HubCredential, start: (session: HubSession) => T): Promise<Awaited<T>> {
     // Each round but the last has opened a session that others have filled, or the hub has closed, before it was this one's turn.
-    for (let round = 0; round <= MOST_SESSIONS_PER_LEAF; round += 1) {
+    for (let round = 0; round <= MOST_SESSIONS; round += 1) {
       const session = this.#find(credential);
       if (session !== null) return await start(session);
-      await (this.#opening.get(credential.leafSHA256) ?? this.#open(credential)).done;
+      await (this.#opening.get(credential.id) ?? this.#open(credential)).done;
     }
-    throw new Fault('overloaded', `no room on ${MOST_SESSIONS_PER_LEAF} hub sessions of one client certificate`);
+    throw new Fault('overloaded', `no room on ${MOST_SESSIONS} hub sessions of one client`);
   }
 
-  /** The client certificate is on no connection any more. */
-  release(clientCertificateSHA256: string): void {
-    for (const held of this.#held.get(clientCertificateSHA256) ?? []) held.session.retire();
+  /** The holder is on no connection any more. */
+  release(holder: string): void {
+    for (const held of this.#held.get(holder) ?? []) held.session.retire();
     for (const { credential, dialer } of this.#opening.values()) {
-      if (credential.clientCertificateSHA256 !== clientCertificateSHA256) continue;
-      this.#opening.delete(credential.leafSHA256);
+      if (credential.holder !== holder) continue;
+      this.#opening.delete(credential.id);
       dialer.end();
     }
   }
 
-  /** No new exchange on any session of this leaf: the hub has refused it. */
-  retireLeaf(credential: Credential): void {
-    for (const held of this.#held.get(credential.clientCertificateSHA256) ?? []) {
-      if (held.credential.leafSHA256 === credential.leafSHA256) held.session.retire();
+  /** No new exchange on any session of this credential: the hub has refused it. */
+  retire(credential: HubCredential): void {
+    for (const held of this.#held.get(credential.holder) ?? []) {
+      if (held.credential.id === credential.id) held.session.retire();
     }
   }
 
@@ -97,10 +97,10 @@ export class HubSessions {
     await Promise.all(left.map(end));
   }
 
-  #find(credential: Credential): HubSession | null {
+  #find(credential: HubCredential): HubSession | null {
     let found: Held | null = null;
-    for (const held of this.#held.get(credential.clientCertificateSHA256) ?? []) {
-      if (held.credential.leafSHA256 === credential.leafSHA256) found ??= held.session.hasRoom ? held : null;
+    for (const held of this.#held.get(credential.holder) ?? []) {
+      if (held.credential.id === credential.id) found ??= held.session.hasRoom ? held : null;
       // A request that was on its way when the signer changed does not send the newer session away.
       else if (held.credential.generation <= credential.generation) held.session.retire();
     }
@@ -109,30 +109,30 @@ export class HubSessions {
     return found.session;
   }
 
-  #open(credential: Credential): Opening {
+  #open(credential: HubCredential): Opening {
     if (this.#closed) throw new Fault('draining', 'no new hub sessions');
-    const own = [...(this.#held.get(credential.clientCertificateSHA256) ?? [])];
-    const ofLeaf = own.filter((held) => held.credential.leafSHA256 === credential.leafSHA256 && held.session.usable);
-    if (ofLeaf.length >= MOST_SESSIONS_PER_LEAF) {
-      throw new Fault('overloaded', `${ofLeaf.length} hub sessions of one client certificate are full`);
+    const own = [...(this.#held.get(credential.holder) ?? [])];
+    const ofLeaf = own.filter((held) => held.credential.id === credential.id && held.session.usable);
+    if (ofLeaf.length >= MOST_SESSIONS) {
+      throw new Fault('overloaded', `${ofLeaf.length} hub sessions of one client are full`);
     }
     const hub = this.#parts.hub();
     const dialer = new HubDialer(hub, credential, this.#parts.clock);
     const done = this.#dial(hub, dialer, credential).finally(() => {
-      if (this.#opening.get(credential.leafSHA256) === opening) this.#opening.delete(credential.leafSHA256);
+      if (this.#opening.get(credential.id) === opening) this.#opening.delete(credential.id);
     });
     const opening: Opening = { credential, dialer, done };
-    this.#opening.set(credential.leafSHA256, opening);
+    this.#opening.set(credential.id, opening);
     return opening;
   }
 
-  async #dial(hub: HubAddress, dialer: HubDialer, credential: Credential): Promise<void> {
+  async #dial(hub: HubAddress, dialer: HubDialer, credential: HubCredential): Promise<void> {
     const session = await openHubSession(hub, dialer, this.#parts.clock);
     if (dialer.ended) {
       session.destroy();
       throw endedFault();
     }
-    const key = credential.clientCertificateSHA256;
+    const key = credential.holder;
     const sessions = this.#held.get(key) ?? new Set<Held>();
     const held: Held = { credential, session, dialer, idleSinceMs: this.#parts.clock.elapsed(), spent: false };
     sessions.add(held);

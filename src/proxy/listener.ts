@@ -10,7 +10,9 @@ import type { Log } from '../events.ts';
 import type { ReadonlyLive } from '../live.ts';
 import type { LimitSettings, ListenSettings } from '../settings.ts';
 import { ClientConnection } from './client-connection.ts';
+import type { FlowControl } from './flow-control.ts';
 import { toListenerContext } from './listener-context.ts';
+import type { Quarantine } from './quarantine.ts';
 import { H1Service } from './serve-h1.ts';
 import { serveH2 } from './serve-h2.ts';
 import type { ServeParts } from './serve-h2.ts';
@@ -30,6 +32,8 @@ export interface ListenerParts {
   readonly limits: LimitSettings;
   readonly serving: ReadonlyLive<ServingCertificate>;
   readonly trust: ReadonlyLive<TrustBundle | null>;
+  readonly quarantine: ReadonlyLive<Quarantine>;
+  readonly flow: FlowControl;
   readonly clock: Clock;
   readonly log: Log;
   readonly handle: ServeParts['handle'];
@@ -72,6 +76,7 @@ export class Listener {
     this.#listenTo(this.#server);
     this.#stops.push(parts.serving.subscribe(() => this.#renewContext()));
     this.#stops.push(parts.trust.subscribe(() => this.#renewContext()));
+    this.#stops.push(parts.quarantine.subscribe(() => this.#sweep()));
     this.#stops.push(clock.every(SWEEP_MS, () => this.#sweep()));
     this.#stops.push(clock.every(SWEEP_MS, () => this.#endHalfClosed()));
     this.#stops.push(clock.every(DROP_LOG_MS, () => this.#logTurnedAway()));
@@ -105,7 +110,10 @@ export class Listener {
     await Promise.all([closed, emptied]);
   }
 
-  /** Cuts off what is left, half-made handshakes included. */
+  /**
+   * Cuts off what is left, half-made handshakes included, so that each client notices: a clean end would pass off half a list as a whole one, and
+   * client-go begins a watch again after either.
+   */
   cut(): void {
     for (const connection of this.#connections) connection.destroy();
     for (const socket of this.#sockets) socket.destroy();
@@ -131,8 +139,8 @@ export class Listener {
   }
 
   #serveParts(): ServeParts {
-    const { limits, clock, log, handle, refuse } = this.#parts;
-    return { limits, clock, log, handle, refuse };
+    const { limits, clock, log, flow, handle, refuse } = this.#parts;
+    return { limits, clock, log, flow, handle, refuse };
   }
 
   #renewContext(): void {
@@ -147,9 +155,10 @@ export class Listener {
     if (this.#draining) return void socket.destroy();
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
-    const { trust, clock } = this.#parts;
-    const connection = new ClientConnection(socket, { trust, clock });
+    const { trust, quarantine, clock, flow } = this.#parts;
+    const connection = new ClientConnection(socket, { trust, quarantine, clock });
     this.#connections.add(connection);
+    flow.opened(connection);
     const certificate = connection.clientCertificateSHA256;
     if (certificate !== null) this.#byCertificate.set(certificate, (this.#byCertificate.get(certificate) ?? 0) + 1);
     socket.once('close', () => this.#gone(connection, certificate));
@@ -159,6 +168,7 @@ export class Listener {
 
   #gone(connection: ClientConnection, certificate: string | null): void {
     this.#connections.delete(connection);
+    this.#parts.flow.closed(connection);
     if (this.#connections.size === 0) for (const resolve of this.#awaitingEmpty.splice(0)) resolve();
     if (certificate === null) return;
     const left = (this.#byCertificate.get(certificate) ?? 1) - 1;
@@ -176,15 +186,17 @@ export class Listener {
     }
   }
 
-  /** Ends a connection whose certificate held before and does not any more. */
+  /** Ends a connection whose certificate or token held before and does not any more. */
   #judgeAnew(connection: ClientConnection): void {
     const { identity } = connection;
-    const verdict = connection.judge();
-    if (verdict.kind !== 'refused') return;
+    const refusal = connection.lapse();
+    if (refusal === null) return;
     const { log, clock } = this.#parts;
-    const { rule, detail } = verdict.refusal;
+    const { rule, detail } = refusal;
     log.event('connection-closed-by-policy', { user: identity?.user ?? null, cluster: identity?.cluster ?? null, rule, detail });
     this.#leaving.add(connection);
+    // Who is cut off has nothing to finish.
+    if (rule === 'quarantined') return connection.destroy();
     connection.drain();
     clock.after(LINGER_MS, () => connection.destroy());
   }

@@ -2,17 +2,24 @@
 
 import type { AddressInfo } from 'node:net';
 import type { Audit } from '../audit.ts';
-import type { Signer, TrustBundle } from '../ca-sync/ca-sync.ts';
+import type { Jwks, Signer, TrustBundle } from '../ca-sync/ca-sync.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../events.ts';
 import type { ReadonlyLive } from '../live.ts';
+import type { CompiledPolicies } from '../inspect/inspect.ts';
 import type { Settings } from '../settings.ts';
+import { BootstrapGate } from './bootstrap-gate.ts';
+import { FlowControl } from './flow-control.ts';
+import type { FollowedFiles } from './followed-files.ts';
 import { Forwarder } from './forward.ts';
+import type { ForwarderParts } from './forward.ts';
 import { followHubCa } from './hub-ca.ts';
 import { HubSessions } from './hub-sessions.ts';
+import { MemoryShare } from './memory-share.ts';
 import { createIssuer } from './issuer.ts';
 import { createLeafProfile } from './leaf.ts';
 import { Listener } from './listener.ts';
+import type { Quarantine } from './quarantine.ts';
 import { Reissuer } from './reissue.ts';
 import { followServingFiles } from './serving-certificate.ts';
 import type { ServingCertificate } from './serving-certificate.ts';
@@ -21,6 +28,11 @@ import type { ServingCertificate } from './serving-certificate.ts';
 export { createLeafProfile, reissueLeaf } from './leaf.ts';
 export { judgePeer } from './peer.ts';
 export type { Peer } from './peer.ts';
+export { openQuarantine } from './quarantine.ts';
+export type { Quarantine } from './quarantine.ts';
+
+/** Bodies that wait for their judgement, all together, bytes: some 80 of the largest that kube-apiserver takes, thousands of usual ones. */
+const MOST_JUDGED_BYTES = 256 * 1024 * 1024;
 
 /** A refused leaf makes the sync read again, but not once for each request that meets it. */
 const REREAD_AFTER_REFUSAL_MS = 5_000;
@@ -29,11 +41,22 @@ export interface ProxyParts {
   readonly settings: Settings;
   readonly signer: ReadonlyLive<Signer | null>;
   readonly trust: ReadonlyLive<TrustBundle | null>;
+  readonly quarantine: ReadonlyLive<Quarantine>;
+  readonly policies: ReadonlyLive<CompiledPolicies>;
   /** Asks the sync to read its source again: what it has may be out of date. */
   readonly resync: () => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Audit;
+  /** null: bootstrap is off. */
+  readonly bootstrap: BootstrapAccess | null;
+}
+
+/** For requests with a bearer token and no client certificate. */
+export interface BootstrapAccess {
+  readonly jwks: ReadonlyLive<Jwks | null>;
+  /** Reads the keys again, sparingly; resolves to whether they could be read. */
+  readonly refreshJwks: () => Promise<boolean>;
 }
 
 /** What is open at this moment; all zero after a drain. */
@@ -61,22 +84,8 @@ export async function startProxy(parts: ProxyParts): Promise<Proxy> {
     hubCa.close();
     throw error;
   });
-  const sessions = new HubSessions({
-    hub: () => ({ url: settings.hub.url, caPem: hubCa.live.current, connectTimeoutMs: settings.hub.connectTimeoutMs }),
-    clock,
-    idleTimeoutMs: settings.limits.hubSessionIdleTimeoutMs,
-  });
-  const reissuer = openReissuer(parts);
-  const forwarder = new Forwarder({
-    ...{ reissuer, sessions, clock, log },
-    audit: parts.audit,
-    hub: settings.hub,
-    limits: settings.limits,
-    onLeafRefused: resyncSparingly(parts),
-  });
-  const listener = openListener(parts, { serving, forwarder, sessions });
-  const open: Open = { listener, forwarder, sessions, reissuer, files: [serving, hubCa], clock };
-  const address = await listener.listen().catch(async (error: unknown) => {
+  const open = assemble(parts, { hubCa, serving });
+  const address = await open.listener.listen().catch(async (error: unknown) => {
     await close(open);
     throw error;
   });
@@ -85,45 +94,67 @@ export async function startProxy(parts: ProxyParts): Promise<Proxy> {
     address,
     counts: () => countOpen(open),
     reread: async () => {
-      await Promise.all(open.files.map((files) => files.reread()));
+      await Promise.all([hubCa.reread(), serving.reread()]);
     },
     drain: (timeoutMs) => drain(open, timeoutMs),
   };
 }
 
-function openListener(
-  { settings, trust, clock, log }: ProxyParts,
-  {
-    serving,
-    forwarder,
-    sessions,
-  }: { serving: { readonly live: ReadonlyLive<ServingCertificate> }; forwarder: Forwarder; sessions: HubSessions },
-): Listener {
-  return new Listener({
-    ...{ clock, log, trust, limits: settings.limits, listen: settings.listen, serving: serving.live },
-    handle: (exchange, connection) => void forwarder.handle(exchange, connection),
-    refuse: (refusal, connection, seen) => forwarder.refuse(refusal, connection, seen),
-    onCertificateGone: (clientCertificateSHA256) => sessions.release(clientCertificateSHA256),
-  });
+interface Files {
+  readonly hubCa: FollowedFiles<string>;
+  readonly serving: FollowedFiles<ServingCertificate>;
 }
 
-function countOpen({ listener, forwarder, sessions, reissuer }: Open): ProxyCounts {
-  return { connections: listener.connections, requests: forwarder.open, hubSessions: sessions.count, credentials: reissuer.size };
-}
-
-interface Open {
+interface Open extends Files {
   readonly listener: Listener;
   readonly forwarder: Forwarder;
   readonly sessions: HubSessions;
   readonly reissuer: Reissuer;
-  readonly files: readonly { reread(): Promise<void>; close(): void }[];
+  readonly flow: FlowControl;
   readonly clock: Clock;
+}
+
+function assemble(parts: ProxyParts, files: Files): Open {
+  const { settings, clock, log, audit, trust, quarantine, policies } = parts;
+  const { hub, limits, listen } = settings;
+  const sessions = new HubSessions({
+    hub: () => ({ url: hub.url, caPem: files.hubCa.live.current, connectTimeoutMs: hub.connectTimeoutMs }),
+    clock,
+    idleTimeoutMs: limits.hubSessionIdleTimeoutMs,
+  });
+  const reissuer = openReissuer(parts);
+  const bootstrap = openBootstrap(parts, sessions);
+  const flow = new FlowControl({ limits, clock, log, audit });
+  const forwarder = new Forwarder({
+    ...{ reissuer, sessions, bootstrap, flow, hub, limits, clock, log, audit },
+    inspection: () => ({ policies: policies.current, mode: settings.inspect.mode }),
+    judged: new MemoryShare(MOST_JUDGED_BYTES),
+    onLeafRefused: resyncSparingly(parts),
+  });
+  const listener = new Listener({
+    ...{ clock, log, limits, listen, trust, quarantine, flow, serving: files.serving.live },
+    handle: (exchange, connection) => void forwarder.handle(exchange, connection),
+    refuse: (refusal, connection, seen) => forwarder.refuse(refusal, connection, seen),
+    onCertificateGone: (clientCertificateSHA256) => sessions.release(clientCertificateSHA256),
+  });
+  return { ...files, listener, forwarder, sessions, reissuer, flow, clock };
+}
+
+function openBootstrap({ bootstrap, settings, clock }: ProxyParts, sessions: HubSessions): ForwarderParts['bootstrap'] {
+  if (bootstrap === null) return null;
+  const { jwks, refreshJwks } = bootstrap;
+  const { sharedServiceAccounts } = settings.bootstrap;
+  return new BootstrapGate({ jwks, refreshJwks, sharedServiceAccounts, clock, onGone: (holder) => sessions.release(holder) });
 }
 
 function openReissuer(parts: ProxyParts): Reissuer {
   const { signer, trust, clock, audit, settings } = parts;
   const issuer = createIssuer({ signer, trust, clock, audit, profile: createLeafProfile(settings.reissue) });
   return new Reissuer({ issuer, signer, clock, mostCredentials: settings.limits.leafCacheEntries });
+}
+
+function countOpen({ listener, forwarder, sessions, reissuer }: Open): ProxyCounts {
+  return { connections: listener.connections, requests: forwarder.open, hubSessions: sessions.count, credentials: reissuer.size };
 }
 
 async function drain(open: Open, timeoutMs: number): Promise<void> {
@@ -136,9 +167,11 @@ async function drain(open: Open, timeoutMs: number): Promise<void> {
   open.reissuer.clear();
 }
 
-function close({ listener, sessions, files }: Open): Promise<void> {
+function close({ listener, sessions, flow, hubCa, serving }: Open): Promise<void> {
   listener.destroy();
-  for (const followed of files) followed.close();
+  flow.close();
+  hubCa.close();
+  serving.close();
   return sessions.close();
 }
 

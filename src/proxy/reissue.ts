@@ -8,17 +8,16 @@ import { toPem } from '../certificate.ts';
 import type { Clock } from '../clock.ts';
 import type { FaultCause, Refusal } from '../errors.ts';
 import type { ReadonlyLive } from '../live.ts';
+import type { HubCredential } from './hub-credential.ts';
 import type { IssuedLeaf, Issuer } from './issuer.ts';
 import type { Peer } from './peer.ts';
 
-/** What a hub session shows: never written anywhere, never shared between client certificates. */
-export interface Credential {
+/** A leaf and its key: never written anywhere, never shared between client certificates. */
+export interface Credential extends HubCredential {
   readonly clientCertificateSHA256: string;
   readonly leafSHA256: string;
-  readonly generation: number;
-  /** `[leaf, signer certificate]`. */
-  readonly certificateChainPem: string;
-  readonly keyPem: string;
+  /** `[leaf, signer certificate]`, and the key of the leaf. */
+  readonly tls: { readonly certificateChainPem: string; readonly keyPem: string };
   readonly notAfterMs: number;
   /** From then on a new one is made for new requests. */
   readonly renewAtMs: number;
@@ -100,12 +99,11 @@ export class Reissuer {
     const { notBeforeMs, notAfterMs } = issued;
     const canOutliveItself =
       notAfterMs < peer.certificate.notAfterMs && notAfterMs < (this.#parts.signer.current?.certificate.notAfterMs ?? 0);
+    const { fingerprintSHA256: clientCertificateSHA256 } = peer.certificate;
+    const { leafSHA256, generation } = issued;
     return {
-      clientCertificateSHA256: peer.certificate.fingerprintSHA256,
-      leafSHA256: issued.leafSHA256,
-      generation: issued.generation,
-      certificateChainPem: toPem(issued.leaf) + toPem(issued.signerCertificate),
-      keyPem,
+      ...{ holder: clientCertificateSHA256, id: leafSHA256, clientCertificateSHA256, leafSHA256, generation },
+      tls: { certificateChainPem: toPem(issued.leaf) + toPem(issued.signerCertificate), keyPem },
       notAfterMs,
       renewAtMs: canOutliveItself ? notBeforeMs + (notAfterMs - notBeforeMs) * RENEW_AT_LIFE_FRACTION : notAfterMs,
     };

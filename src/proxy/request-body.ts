@@ -40,6 +40,8 @@ export class RequestBody {
   #sink: HubExchange | null = null;
   #stopIdleTimer: (() => void) | null = null;
   #awaitsContinue: boolean;
+  /** Set while the whole body is wanted before any of it goes on. */
+  #collected: ((bytes: Buffer | null) => void) | null = null;
 
   constructor(parts: RequestBodyParts) {
     this.#parts = parts;
@@ -59,6 +61,18 @@ export class RequestBody {
   /** Whether the client has sent all of it. */
   get complete(): boolean {
     return this.#ending.kind === 'complete';
+  }
+
+  /**
+   * Reads the whole body, for a judgement over it, before any of it goes on. Null: it was refused or broken off. What was read stays for sending: these
+   * bytes and no others.
+   */
+  collect(): Promise<Buffer | null> {
+    const { promise, resolve } = Promise.withResolvers<Buffer | null>();
+    this.#collected = resolve;
+    this.#awaitsContinue = false;
+    this.#resume();
+    return promise;
   }
 
   /** Sends the body into `sink`: first what is kept from an earlier try, then the rest as it comes. */
@@ -120,13 +134,14 @@ export class RequestBody {
       return this.#restartIdleTimer();
     }
     this.#keep(chunk);
-    if (this.#sink === null || !this.#sink.write(chunk)) this.#pause();
-    else this.#restartIdleTimer();
+    const isWanted = this.#collected !== null || (this.#sink !== null && this.#sink.write(chunk));
+    if (isWanted) this.#restartIdleTimer();
+    else this.#pause();
   }
 
   #keep(chunk: Buffer): void {
     if (this.#kept === null) return;
-    if (this.#bytes > REPLAY_BYTES) this.#kept = null;
+    if (this.#bytes > REPLAY_BYTES && this.#collected === null) this.#kept = null;
     else this.#kept.push(chunk);
   }
 
@@ -147,6 +162,7 @@ export class RequestBody {
       this.#sink?.write(this.#lastPart);
     }
     this.#sink?.end(selected.trailers);
+    this.#collected?.(Buffer.concat(this.#kept ?? []));
   }
 
   #break(): void {
@@ -155,6 +171,7 @@ export class RequestBody {
     if (this.#ending.kind !== 'open') return;
     this.#ending = { kind: 'broken' };
     this.#kept = null;
+    this.#collected?.(null);
   }
 
   #resume(): void {

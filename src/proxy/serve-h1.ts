@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Refusal, StatusAnswer } from '../errors.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { H1ClientExchange } from './client-exchange-h1.ts';
+import { FloodGuard } from './flood-guard.ts';
 import { closeLingering } from './lingering-close.ts';
 import type { SeenHead, ServeParts } from './serve-h2.ts';
 
@@ -14,6 +15,7 @@ const MOST_PIPELINED = 8;
 
 interface Lane {
   readonly connection: ClientConnection;
+  readonly guard: FloodGuard;
   /** Those that came ahead of their turn. */
   readonly waiting: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse }[];
   /** The one whose answer is being made. */
@@ -62,7 +64,8 @@ export class H1Service {
 
   serve(connection: ClientConnection): void {
     const { socket } = connection;
-    const lane: Lane = { connection, waiting: [], current: null, closed: false, broken: null };
+    const guard = new FloodGuard(connection, this.#parts, () => connection.destroy());
+    const lane: Lane = { connection, guard, waiting: [], current: null, closed: false, broken: null };
     this.#lanes.set(socket, lane);
     connection.endWith({ drain: () => this.#drain(lane) });
     // What Node calls behind the last answer of a connection.
@@ -79,15 +82,10 @@ export class H1Service {
     if (lane === undefined) return void incoming.socket.destroy();
     // Nobody answers what came behind the last request; the connection closes behind the answer to that one.
     if (lane.closed) return;
+    lane.guard.spendHeaders(incoming.rawHeaders);
     if (lane.current === null) return this.#start(lane, incoming, outgoing);
     if (lane.waiting.length < MOST_PIPELINED) return void lane.waiting.push({ incoming, outgoing });
-    const { connection } = lane;
-    this.#parts.log.event('connection-refused', {
-      reason: 'pipelining flood',
-      cluster: connection.identity?.cluster ?? null,
-      address: connection.socket.remoteAddress ?? null,
-    });
-    connection.destroy();
+    lane.guard.stop('pipelining flood');
   }
 
   #start(lane: Lane, incoming: IncomingMessage, outgoing: ServerResponse): void {

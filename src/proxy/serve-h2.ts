@@ -7,15 +7,17 @@ import type { Refusal, StatusAnswer } from '../errors.ts';
 import type { Log } from '../events.ts';
 import type { RequestHead } from '../inspect/inspect.ts';
 import type { LimitSettings } from '../settings.ts';
-import { Budget } from './budget.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { H2ClientExchange, readH2Head } from './client-exchange-h2.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { FloodGuard } from './flood-guard.ts';
+import type { FlowControl } from './flow-control.ts';
 
 export interface ServeParts {
   readonly limits: LimitSettings;
   readonly clock: Clock;
   readonly log: Log;
+  readonly flow: FlowControl;
   readonly handle: (exchange: ClientExchange, connection: ClientConnection) => void;
   /** Records what was refused before it became a request, and makes the answer to it. */
   readonly refuse: (refusal: Refusal, connection: ClientConnection, seen: SeenHead) => StatusAnswer;
@@ -61,7 +63,6 @@ export function serveH2(connection: ClientConnection, parts: ServeParts): void {
   });
   session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
   connection.endWith({ drain: () => session.close() });
-  session.on('error', () => connection.destroy());
   watchForFloods(session, connection, parts);
   let open = 0;
   session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: string[]) => {
@@ -78,36 +79,35 @@ export function serveH2(connection: ClientConnection, parts: ServeParts): void {
   });
   awaitPreface(session, connection, parts);
   // A watch may be silent for longer than this; a connection with nothing open may not.
-  session.setTimeout(limits.connectionIdleTimeoutMs, () => {
+  session.setTimeout(limits.connectionIdleTimeoutMs);
+  session.on('timeout', () => {
     if (open === 0) session.close();
   });
 }
 
+/**
+ * Bounds that nghttp2 and Node have for what is never an event: refused and invalid streams by the hundred (NGHTTP2_ERR_CALLBACK_FAILURE, by Node's
+ * own limits), empty frames (NGHTTP2_ERR_FLOODED), CONTINUATIONs without an end (NGHTTP2_ERR_TOO_MANY_CONTINUATIONS).
+ */
+const libraryFloods: ReadonlySet<number> = new Set([-902, -904, -905]);
+
 /** Each of these costs us work and its sender nothing (CVE-2019-9512, CVE-2019-9515, CVE-2023-44487). */
 function watchForFloods(session: ServerHttp2Session, connection: ClientConnection, parts: ServeParts): void {
-  const { limits, clock, log } = parts;
-  const end = (what: string): void => {
-    log.event('connection-refused', {
-      reason: `${what} flood`,
-      cluster: connection.identity?.cluster ?? null,
-      address: connection.socket.remoteAddress ?? null,
-    });
+  const guard = new FloodGuard(connection, parts, () => {
     session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     connection.destroy();
-  };
-  const pings = new Budget(limits.maxPingsPerSecond, clock);
-  session.on('ping', () => {
-    if (!pings.spend()) end('ping');
   });
-  const settings = new Budget(limits.maxSettingsPerSecond, clock);
-  session.on('remoteSettings', () => {
-    if (!settings.spend()) end('settings');
+  session.on('error', (error: NodeJS.ErrnoException) => {
+    if (libraryFloods.has(error.errno ?? 0)) guard.stop('frame flood');
+    else connection.destroy();
   });
-  const resets = new Budget(limits.maxResetsPerSecond, clock);
+  session.on('ping', () => guard.spend('pings'));
+  session.on('remoteSettings', () => guard.spend('settings'));
   const count = (): void => {
-    if (!session.destroyed && !session.closed && !resets.spend()) end('reset');
+    if (!session.destroyed && !session.closed) guard.spend('resets');
   };
-  session.on('stream', (stream: ServerHttp2Stream) => {
+  session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
+    guard.spendHeaders(raw);
     // Where the reset came with the request, its event is over.
     if (stream.closed) return count();
     stream.once('aborted', () => {

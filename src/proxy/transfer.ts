@@ -25,6 +25,10 @@ export interface TransferParts {
   readonly clock: Clock;
   /** From the last sign of the request until the response head. */
   readonly responseTimeoutMs: number;
+  /** Whether a 401 is about a leaf of ours: the hub disowns it then, not the client. A 401 about a client's own token passes. */
+  readonly showsLeaf: boolean;
+  /** Flat name, value pairs of our own beside those of the hub. */
+  readonly ownHeaders: readonly string[];
 }
 
 export class Transfer {
@@ -83,10 +87,10 @@ export class Transfer {
 
   #responded(status: number, headers: readonly string[], body: Body | null): void {
     if (this.#over) return;
-    // A session is opened only with a leaf that we hold valid: the hub disowns the leaf, not the client.
-    if (status === 401) return this.#failed(new Fault('hub-refused-leaf', 'the hub answered 401'));
+    // A session is opened only with a leaf that we hold valid.
+    if (status === 401 && this.#parts.showsLeaf) return this.#failed(new Fault('hub-refused-leaf', 'the hub answered 401'));
     if (status < 200 || status > 599) return this.#failed(new Fault('hub-protocol', `status ${status}`));
-    const selected = selectResponseHeaders(headers);
+    const selected = [...selectResponseHeaders(headers), ...this.#parts.ownHeaders];
     try {
       this.#parts.exchange.respond(status, selected, body === null);
     } catch (error) {

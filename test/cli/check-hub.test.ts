@@ -29,6 +29,8 @@ interface Differently {
   readonly hubCa?: string;
   readonly kubeconfig?: string;
   readonly secret?: string;
+  /** Further settings. */
+  readonly more?: string;
 }
 
 async function check({
@@ -36,13 +38,14 @@ async function check({
   hubCa = hub.servingCaPem,
   kubeconfig = hub.syncKubeconfig(),
   secret = 'csr-signer',
+  more = '',
 }: Differently): Promise<Ended> {
   await site.put('hub-ca.crt', hubCa);
   await site.put('kubeconfig', kubeconfig);
   const settings = `listen: { certificateFile: serving.crt, keyFile: serving.key }
 hub: { url: "${url}", caFile: hub-ca.crt }
 caSync: { kubeconfigFile: kubeconfig, signer: { secret: ${secret} } }
-`;
+${more}`;
   return runToEnd('check', '--config', await site.put('hub.yaml', settings));
 }
 
@@ -80,12 +83,52 @@ test('names each right that the account lacks', async () => {
   assert.match(out, /^fail  ca-sync source: .*\(forbidden\)/m);
 });
 
+test('asks for the rights that quarantine takes, where it is followed on the hub', async () => {
+  const more = 'quarantine: { configMap: { namespace: countersign, name: quarantine }, followHub: true }\n';
+  const refused = await check({ more });
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.out,
+    /missing: get configmaps countersign\/quarantine; watch configmaps countersign\/quarantine; get managedclusters; watch managedclusters; list managedclusters$/m,
+  );
+  hub.applyRbac(`kind: Role
+metadata: { name: countersign-quarantine, namespace: countersign }
+rules: [{ apiGroups: [''], resources: [configmaps], resourceNames: [quarantine], verbs: [get, watch] }]
+---
+kind: RoleBinding
+metadata: { name: countersign-quarantine, namespace: countersign }
+roleRef: { kind: Role, name: countersign-quarantine }
+subjects: [{ kind: ServiceAccount, namespace: countersign, name: ca-sync }]
+---
+kind: ClusterRole
+metadata: { name: countersign-clusters }
+rules: [{ apiGroups: [cluster.open-cluster-management.io], resources: [managedclusters], verbs: [get, list, watch] }]
+---
+kind: ClusterRoleBinding
+metadata: { name: countersign-clusters }
+roleRef: { kind: ClusterRole, name: countersign-clusters }
+subjects: [{ kind: ServiceAccount, namespace: countersign, name: ca-sync }]
+`);
+  const granted = await check({ more });
+  assert.match(granted.out, /^ok {4}rights of the ca-sync account: .*list managedclusters$/m);
+});
+
 test('finds an account that the API server does not know, and shows no token', async () => {
   const kubeconfig = hub.syncKubeconfig().replace(/token: .*/, 'token: s3cr3t-token');
   const { code, out, err } = await check({ kubeconfig });
   assert.equal(code, 1);
   assert.match(out, /^fail  rights of the ca-sync account: .*does not accept the account's credentials \(401\)/m);
   assert.doesNotMatch(out + err, /s3cr3t/);
+});
+
+test('looks at the keys of bootstrap tokens where bootstrap is on, and only there', async () => {
+  const on = await check({});
+  assert.equal(on.code, 0, on.out);
+  assert.match(on.out, /^ok {4}token keys: 1 of the hub, issuer https:\/\/kubernetes\.default\.svc$/m);
+  assert.doesNotMatch((await check({ more: 'bootstrap: { enabled: false }\n' })).out, /token keys/);
+  const missing = await check({ more: 'bootstrap: { enabled: true, jwksFile: none.json }\n' });
+  assert.equal(missing.code, 1);
+  assert.match(missing.out, /^fail {2}token keys: .*none\.json cannot be read.*\n +-> .*get --raw \/openid\/v1\/jwks/m);
 });
 
 test('finds a Secret of another name, and a kubeconfig that is none', async () => {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { version } from '../../src/version.ts';
 import { runToEnd } from './command-line.ts';
 
-const commands = ['run', 'check', 'explain', 'demo'];
+const commands = ['run', 'check', 'explain', 'suggest', 'demo'];
 
 test('--help names every command, and each command explains itself with its exit codes and an example', async () => {
   const all = await runToEnd('--help');
@@ -35,6 +35,7 @@ test('a wrong command line ends with 64 and one line on standard error that says
     [['run', '--confg', 'x'], /Unknown option '--confg'/],
     [['run'], /Missing option --config FILE/],
     [['run', '--config'], /argument missing/],
+    [['suggest'], /Missing option --audit FILE/],
     [['check', '--config', 'x', 'y'], /Unexpected argument 'y'/],
     [['explain', '--config', 'x', '--json=yes', '--certificate', 'y'], /does not take an argument/],
   ];

@@ -46,7 +46,9 @@ function openClient(port: number): Promise<TLSSocket> {
 }
 
 async function exchangeOver(socket: TLSSocket): Promise<string> {
-  socket.write('GET /api HTTP/1.1\r\nhost: proxy.example.com\r\nconnection: close\r\n\r\n');
+  socket.write(
+    'GET /apis/coordination.k8s.io/v1/namespaces/cluster1/leases/managed-cluster-lease HTTP/1.1\r\nhost: proxy.example.com\r\nconnection: close\r\n\r\n',
+  );
   let text = '';
   for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
   return text;
@@ -127,7 +129,9 @@ test('a second SIGTERM ends a drain at once, with 1', async (t) => {
   const socket = await openClient(port);
   t.after(() => socket.destroy());
   socket.on('error', () => undefined);
-  socket.write('GET /api HTTP/1.1\r\nhost: proxy.example.com\r\n\r\n');
+  socket.write(
+    'GET /apis/coordination.k8s.io/v1/namespaces/cluster1/leases/managed-cluster-lease HTTP/1.1\r\nhost: proxy.example.com\r\n\r\n',
+  );
   await asked;
   proxy.process.kill('SIGTERM');
   await proxy.waitFor(/"event":"process-draining"/);
@@ -142,8 +146,8 @@ test('ends with 64 on settings that are refused, and with 1 on files that cannot
     await site.put('bad.yaml', `${GOOD_SETTINGS}admin: { port: 9440 }\nlog: { level: loud }\n`),
   );
   assert.equal(bad.code, 64);
-  assert.match(bad.err, /bad\.yaml:7: admin: found a setting that is not available in this version/);
-  assert.match(bad.err, /bad\.yaml:8: log\.level: found "loud"; expected one of debug, info, warn, error/);
+  assert.match(bad.err, /bad\.yaml:8: admin: found a setting that is not available in this version/);
+  assert.match(bad.err, /bad\.yaml:9: log\.level: found "loud"; expected one of debug, info, warn, error/);
 
   const nowhere = await runToEnd('run', '--config', await site.put('nowhere.yaml', GOOD_SETTINGS.replace('serving.crt', 'nowhere.crt')));
   assert.equal(nowhere.code, 1);

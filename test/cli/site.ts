@@ -25,6 +25,7 @@ caSync:
   source: files
   files: { certificateFile: signer.crt, keyFile: signer.key, trustBundleFile: trust.crt }
 audit: { file: audit.jsonl }
+bootstrap: { enabled: false }
 `;
 
 export async function makeSite(nowMs: number): Promise<Site> {

@@ -47,10 +47,15 @@ for (const pair of pairs) {
       });
     };
     const body = Buffer.from('k8s\0 not text \xff\r\n\r\n', 'latin1');
-    const answer = await send({ method: 'POST', path: '/apis/x/v1/y?dryRun=All&a=%2F', headers: { 'content-type': 'x/y' }, body });
+    const answer = await send({
+      method: 'POST',
+      path: '/apis/x/v1/y?dryRun=All&fieldManager=%2F',
+      headers: { 'content-type': 'x/y' },
+      body,
+    });
     assert.equal(answer.status, 201);
     assert.equal(answer.body, body.toString());
-    assert.equal(hub.seen[0]?.target, '/apis/x/v1/y?dryRun=All&a=%2F');
+    assert.equal(hub.seen[0]?.target, '/apis/x/v1/y?dryRun=All&fieldManager=%2F');
     assert.match(hub.seen[0]?.subject ?? '', /CN=system:open-cluster-management:cluster1:khnxf/);
   });
 
@@ -69,13 +74,13 @@ for (const pair of pairs) {
     const { hub, send } = await openPair(t, pair.client, pair.hub);
     hub.handler = (request, response) => {
       request.resume();
-      const status = Number(new URL(request.url ?? '/', 'https://hub').searchParams.get('status'));
+      const status = Number(new URL(request.url ?? '/', 'https://hub').searchParams.get('limit'));
       (response as ServerResponse).writeHead(status, { etag: '"1"', ...(status === 200 ? { 'content-length': 7 } : {}) }).end();
     };
-    const head = await send({ method: 'HEAD', path: '/api?status=200' });
+    const head = await send({ method: 'HEAD', path: '/api?limit=200' });
     assert.deepEqual([head.status, head.body, head.headers['content-length']], [200, '', '7']);
     for (const status of [204, 304]) {
-      const answer = await send({ path: `/api?status=${status}` });
+      const answer = await send({ path: `/api?limit=${status}` });
       assert.deepEqual([answer.status, answer.body, answer.headers['etag']], [status, '', '"1"']);
     }
   });

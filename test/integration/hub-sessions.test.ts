@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { parseCertificate } from '../../src/certificate.ts';
 import { addonSubject, klusterletSubject } from '../pki.ts';
+import { startTcpHub } from '../proxy/fault-hub.ts';
 import { openH1, openH2, readH2, requestH1, requestH2 } from '../proxy/test-client.ts';
 import { SteppedClock } from '../proxy/stepped-clock.ts';
 import { eventually, startTestHub, startTestProxy } from '../proxy/test-proxy.ts';
@@ -142,8 +143,9 @@ for (const http2 of [true, false]) {
     );
   });
 
-  test(`${protocol}: a client that leaves while its hub session is being opened leaves nothing behind`, async (t) => {
+  test(`${protocol}: a client that leaves at whatever moment leaves nothing behind`, async (t) => {
     const { hub, proxy } = await start(t, {}, http2);
+    hub.handler = (request) => void request.resume();
     for (let round = 0; round < 20; round += 1) {
       const session = openH2(t, proxy.port, proxy.client());
       session.request({ ':path': '/api' }).on('error', () => undefined);
@@ -156,3 +158,21 @@ for (const http2 of [true, false]) {
     }
   });
 }
+
+test('a client that leaves while its hub session is being opened takes the attempt with it', async (t) => {
+  const ended: boolean[] = [];
+  const hub = await startTcpHub(t, (socket) => {
+    socket.resume();
+    socket.once('close', () => ended.push(true));
+  });
+  const proxy = await startTestProxy(t, { hubUrl: hub.url, hub: { connectTimeoutMs: 60_000 } });
+  const session = openH2(t, proxy.port, proxy.client());
+  session.request({ ':path': '/api' }).on('error', () => undefined);
+  await eventually('the hub is being called', () => hub.connections === 1);
+  session.destroy();
+  await eventually('the attempt has ended', () => ended.length === 1 && proxy.proxy.counts().requests === 0);
+  assert.deepEqual([hub.connections, sessions(proxy)], [1, 0]);
+  const [line] = proxy.audit.filter(({ event }) => event === 'request');
+  assert.ok(line?.event === 'request' && line.code === null && line.verdict === 'allow');
+  assert.equal(proxy.log.filter(({ name }) => name === 'hub-fault').length, 0);
+});

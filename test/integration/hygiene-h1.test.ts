@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { RefusalRule } from '../../src/errors.ts';
+import { klusterletSubject } from '../pki.ts';
 import { exchangeRaw, openH1, openRaw, requestH1 } from '../proxy/test-client.ts';
 import { eventually, startTestHub, startTestProxy } from '../proxy/test-proxy.ts';
 import type { TestHub, TestProxy } from '../proxy/test-proxy.ts';
@@ -139,9 +140,10 @@ function readRefusal(received: string): Refused {
 
 test('every HTTP/1.1 message that could be read in two ways is refused by its rule, recorded, and kept from the hub', async (t) => {
   const { hub, proxy } = await open(t);
-  const client = proxy.client();
-  const bystander = openH1(t, client);
-  for (const { name, bytes, rule, code } of cases) {
+  const bystander = openH1(t, proxy.client());
+  for (const [n, { name, bytes, rule, code }] of cases.entries()) {
+    // Each is another's: who is refused too often is locked out.
+    const client = proxy.client(klusterletSubject(`refused${n}`));
     await t.test(name, async (inner) => {
       const before = proxy.audit.length;
       const socket = await openRaw(inner, proxy.port, client);
@@ -151,7 +153,7 @@ test('every HTTP/1.1 message that could be read in two ways is refused by its ru
       const lines = proxy.audit.slice(before).filter((line) => line.event === 'request');
       assert.deepEqual(
         lines.map((line) => [line.auditID, line.verdict, line.rule, line.code, line.cluster]),
-        [[refusal.auditId, 'deny', rule, code, 'cluster1']],
+        [[refusal.auditId, 'deny', rule, code, `refused${n}`]],
       );
       assert.deepEqual(hub.seen, []);
     });
@@ -172,7 +174,6 @@ test('every message that is sound arrives, however unusual', async (t) => {
     `${POST}\r\n`,
     `${POST}Content-Length: 00004\r\n\r\nbody`,
     `${POST}Transfer-Encoding: Chunked\r\n\r\n4;ext="a"\r\nbody\r\n0\r\nX-Sum: 1\r\n\r\n`,
-    'GET /api/!"$%&()+,-.:;<=>?@[]^_`{|}~ HTTP/1.1\r\nHost: hub\r\n\r\n',
   ];
   for (const [n, bytes] of sound.entries()) {
     const socket = await openRaw(t, proxy.port, proxy.client());
@@ -216,4 +217,28 @@ test('header bytes that never come to an end are cut off in time, and an idle co
   await eventually('all three are cut off', () => [silent, slow, idle].every((socket) => socket.destroyed));
   assert.equal(hub.seen.length, 1);
   await eventually('nothing left', () => proxy.proxy.counts().connections === 0);
+});
+
+test('a client that keeps its side open after a refusal, or after its last answer, does not keep the connection', async (t) => {
+  const { proxy } = await open(t);
+  const last = `${HEAD}Connection: close\r\n\r\n`;
+  for (const bytes of [`${HEAD}Impersonate-User: a\r\n\r\n`, 'garbage\r\n\r\n', last]) {
+    const socket = await openRaw(t, proxy.port, proxy.client(), { allowHalfOpen: true });
+    let received = '';
+    let ended = false;
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString('latin1');
+    });
+    socket.once('end', () => {
+      ended = true;
+    });
+    const drip = setInterval(() => socket.write('more of it'), 20);
+    t.after(() => clearInterval(drip));
+    socket.write(bytes);
+    await eventually('the whole answer', () => ended);
+    assert.match(received, /^HTTP\/1\.1 (?:200|400) [^]*\}(?:\n|\r\n0\r\n\r\n)$/);
+    await eventually('the connection is gone', () => proxy.proxy.counts().connections === 0);
+    clearInterval(drip);
+    socket.destroy();
+  }
 });

@@ -16,6 +16,9 @@ import { openH2, readH2, requestH2 } from '../proxy/test-client.ts';
 import { eventually, makeServingPair, servingCaPem, startTestHub } from '../proxy/test-proxy.ts';
 import type { TestHub } from '../proxy/test-proxy.ts';
 
+/** What a policy says of these requests is not what is tried here. */
+const NO_POLICY = 'inspect: { mode: report }\n';
+
 interface Scene {
   readonly hub: TestHub;
   readonly site: Site;
@@ -32,7 +35,11 @@ async function start(t: TestContext, drainTimeout: string): Promise<Scene> {
   await site.put('serving.key', keyPem);
   await site.put('hub-ca.crt', servingCaPem);
   const settings = GOOD_SETTINGS.replace('https://127.0.0.1:1', hub.url.origin);
-  const proxy = startCommand('run', '--config', await site.put('countersign.yaml', `${settings}drainTimeout: ${drainTimeout}\n`));
+  const proxy = startCommand(
+    'run',
+    '--config',
+    await site.put('countersign.yaml', `${settings}drainTimeout: ${drainTimeout}\n${NO_POLICY}`),
+  );
   t.after(() => proxy.process.kill('SIGKILL'));
   const { port } = JSON.parse(await proxy.waitFor(/"event":"listener-ready"/)) as { port: number };
   return { hub, site, proxy, port };

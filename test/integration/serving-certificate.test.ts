@@ -12,7 +12,9 @@ import { startProxy } from '../../src/proxy/proxy.ts';
 import { makeServingFor } from '../proxy/fault-hub.ts';
 import { SteppedClock } from '../proxy/stepped-clock.ts';
 import { openH2, requestH2 } from '../proxy/test-client.ts';
-import { eventually, startTestHub, startTestProxy, toSettings } from '../proxy/test-proxy.ts';
+import { Live } from '../../src/live.ts';
+import { eventually, startTestHub, startTestProxy } from '../proxy/test-proxy.ts';
+import { allowAll, toSettings } from '../proxy/test-settings.ts';
 import type { TestProxy } from '../proxy/test-proxy.ts';
 
 /** Ten seconds between two looks at the files become a tenth of one. */
@@ -41,10 +43,21 @@ async function served(proxy: TestProxy): Promise<string> {
 }
 
 /** A second proxy from the same files, which has no business to start. */
-function startAnother({ directory, signer, trust }: TestProxy): Promise<unknown> {
+function startAnother({ directory, signer, trust, quarantine }: TestProxy): Promise<unknown> {
   const settings = toSettings(directory, { hubUrl: new URL('https://127.0.0.1:1') });
   const audit = { write: () => undefined, reopen: () => Promise.resolve(), close: () => Promise.resolve() };
-  return startProxy({ settings, signer, trust, resync: () => undefined, clock: new SteppedClock(), log: silentLog, audit });
+  return startProxy({
+    settings,
+    bootstrap: null,
+    signer,
+    trust,
+    quarantine,
+    policies: new Live(allowAll),
+    resync: () => undefined,
+    clock: new SteppedClock(),
+    log: silentLog,
+    audit,
+  });
 }
 
 const fingerprint = ({ cert }: Pair): string => new X509Certificate(cert).fingerprint256;

@@ -3,7 +3,7 @@
 
 import type { TLSSocket } from 'node:tls';
 
-const PREFACE: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+export const PREFACE: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 export const FRAME = {
   DATA: 0,
@@ -44,13 +44,31 @@ export function rstStream(stream: number, code: number): Buffer {
   return frame(FRAME.RST_STREAM, 0, stream, payload);
 }
 
+export function windowUpdate(stream: number, increment: number): Buffer {
+  const payload = Buffer.alloc(4);
+  payload.writeUInt32BE(increment);
+  return frame(FRAME.WINDOW_UPDATE, 0, stream, payload);
+}
+
 /** @param pairs flat name, value pairs; written as they are, valid or not */
 export function headers(stream: number, pairs: readonly (string | Buffer)[], flags: number = END_STREAM | END_HEADERS): Buffer {
   return frame(FRAME.HEADERS, flags, stream, headerBlock(pairs));
 }
 
+/** A header block that is too large for one frame: HEADERS and as many CONTINUATIONs as it takes. */
+export function longHeaders(stream: number, pairs: readonly (string | Buffer)[], partBytes: number = 16_384): Buffer {
+  const block = headerBlock(pairs);
+  const frames: Buffer[] = [];
+  for (let at = 0; at < block.length; at += partBytes) {
+    const end = at + partBytes >= block.length ? END_HEADERS : 0;
+    const part = block.subarray(at, at + partBytes);
+    frames.push(at === 0 ? frame(FRAME.HEADERS, END_STREAM | end, stream, part) : frame(FRAME.CONTINUATION, end, stream, part));
+  }
+  return Buffer.concat(frames);
+}
+
 /** Literal header fields without indexing, new names (RFC 7541 section 6.2.2). */
-function headerBlock(pairs: readonly (string | Buffer)[]): Buffer {
+export function headerBlock(pairs: readonly (string | Buffer)[]): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at < pairs.length; at += 2) {
     parts.push(Buffer.from([0]), literal(pairs[at] ?? ''), literal(pairs[at + 1] ?? ''));

@@ -16,10 +16,12 @@ import { SigningKey } from '../../src/ca-sync/signing-key.ts';
 import { readTrustBundle } from '../../src/ca-sync/trust-bundle.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock } from '../../src/clock.ts';
+import type { CompiledPolicies } from '../../src/inspect/inspect.ts';
 import { Live } from '../../src/live.ts';
 import { startProxy } from '../../src/proxy/proxy.ts';
-import type { Proxy } from '../../src/proxy/proxy.ts';
+import type { BootstrapAccess, Proxy, Quarantine } from '../../src/proxy/proxy.ts';
 import type { LimitSettings, Settings } from '../../src/settings.ts';
+import { allowAll, toSettings } from './test-settings.ts';
 import { encodeName, extension, SERVER_AUTH, testKey } from '../pki-certificate.ts';
 import { klusterletSubject, makeAuthority, makeClient, makeOpenShiftSigner } from '../pki.ts';
 import type { ClientOptions, OpenShiftSigner, TestAuthority, TestClient } from '../pki.ts';
@@ -30,25 +32,6 @@ const DAY_MS = 86_400_000;
 process.on('warning', (warning) => {
   if (warning.name === 'MaxListenersExceededWarning') throw warning;
 });
-
-/** The defaults of settings-schema.ts, with deadlines that a test can wait for where it sets them. */
-const TEST_LIMITS: LimitSettings = {
-  maxConnections: 1_000,
-  maxStreamsPerConnection: 100,
-  maxHeaderBytes: 16 * 1024,
-  maxHeaders: 64,
-  maxTargetBytes: 8 * 1024,
-  maxRequestBodyBytes: 3 * 1024 * 1024,
-  maxPingsPerSecond: 100,
-  maxSettingsPerSecond: 20,
-  maxResetsPerSecond: 100,
-  handshakeTimeoutMs: 10_000,
-  headersTimeoutMs: 10_000,
-  bodyIdleTimeoutMs: 15_000,
-  connectionIdleTimeoutMs: 180_000,
-  hubSessionIdleTimeoutMs: 80_000,
-  leafCacheEntries: 1_000,
-};
 
 export const servingAuthority: TestAuthority = makeAuthority('test serving CA', {
   notBeforeMs: Date.now() - DAY_MS,
@@ -179,6 +162,7 @@ export interface TestProxy {
   readonly port: number;
   readonly signer: Live<Signer | null>;
   readonly trust: Live<TrustBundle | null>;
+  readonly quarantine: Live<Quarantine>;
   readonly pki: OpenShiftSigner;
   readonly log: { readonly name: string; readonly fields: Readonly<Record<string, unknown>> }[];
   readonly audit: AuditLine[];
@@ -192,9 +176,13 @@ export interface TestProxy {
 }
 
 export interface TestProxyOptions {
+  /** Left out: everything is allowed. */
+  readonly policies?: CompiledPolicies;
   readonly limits?: Partial<LimitSettings>;
   readonly hub?: Partial<Settings['hub']>;
   readonly reissue?: Settings['reissue'];
+  /** Left out: off. */
+  readonly bootstrap?: BootstrapAccess;
   readonly clock?: Clock;
   readonly signerKey?: 'rsa' | 'p256' | 'p384' | 'p521';
   /** Left out: the URL of the test hub. */
@@ -211,6 +199,7 @@ export async function startTestProxy(t: TestContext, options: TestProxyOptions):
   const pki = makeOpenShiftSigner(Date.now() - DAY_MS, options.signerKey ?? 'p256');
   const signer = new Live<Signer | null>(toSigner(pki, 1));
   const trust = new Live<TrustBundle | null>(toTrust(pki.bundle));
+  const quarantine = new Live<Quarantine>({ clusters: new Map() });
   const log: TestProxy['log'] = [];
   const audit: AuditLine[] = [];
   const resyncs = { count: 0 };
@@ -218,6 +207,9 @@ export async function startTestProxy(t: TestContext, options: TestProxyOptions):
     settings: toSettings(directory, options),
     signer,
     trust,
+    quarantine,
+    policies: new Live(options.policies ?? allowAll),
+    bootstrap: options.bootstrap ?? null,
     resync: () => {
       resyncs.count += 1;
     },
@@ -232,7 +224,7 @@ export async function startTestProxy(t: TestContext, options: TestProxyOptions):
   const { port } = proxy.address;
   let generation = 1;
   return {
-    ...{ proxy, port, signer, trust, pki, log, audit, resyncs, directory },
+    ...{ proxy, port, signer, trust, quarantine, pki, log, audit, resyncs, directory },
     url: new URL(`https://127.0.0.1:${port}`),
     client: (subject = klusterletSubject('cluster1'), clientOptions = {}) =>
       makeClient(subject, pki.signer, { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + DAY_MS, ...clientOptions }),
@@ -256,20 +248,6 @@ export function toTrust(bundlePem: string): TrustBundle {
   const read = readTrustBundle(Buffer.from(bundlePem));
   if (!read.ok) throw new Error(read.detail);
   return read.trust;
-}
-
-export function toSettings(directory: string, options: TestProxyOptions): Settings {
-  return {
-    listen: { address: '127.0.0.1', port: 0, certificateFile: join(directory, 'tls.crt'), keyFile: join(directory, 'tls.key') },
-    hub: { url: options.hubUrl, caFile: join(directory, 'hub-ca.crt'), connectTimeoutMs: 5_000, responseTimeoutMs: 60_000, ...options.hub },
-    caSync: { source: 'files', files: { certificateFile: '', keyFile: '', trustBundleFile: '' }, schedule: '* * * * *' },
-    reissue: options.reissue ?? { lifetimeMs: 'match' },
-    audit: { file: '-', requests: 'all' },
-    drainTimeoutMs: 1_000,
-    processes: 'single',
-    log: { level: 'info' },
-    limits: { ...TEST_LIMITS, ...options.limits },
-  };
 }
 
 /** Waits until `condition` holds; fails loudly after `withinMs`, which is generous for slow machines. */

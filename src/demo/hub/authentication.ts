@@ -21,8 +21,10 @@ export interface Credentials {
 
 export interface Authenticators {
   readonly authorities: readonly ParsedCertificate[];
-  /** Service accounts and other holders of a static token, by token. `system:authenticated` is added here. */
+  /** Holders of a static token, by token. `system:authenticated` is added here. */
   readonly tokens: ReadonlyMap<string, UserInfo>;
+  /** The user of a service account's JWT; null where it is none, or does not hold. */
+  readonly serviceAccount: (token: string) => UserInfo | null;
   readonly nowMs: number;
 }
 
@@ -32,7 +34,7 @@ export type Authentication = { readonly ok: true; readonly user: UserInfo } | { 
 type Opinion = Authentication | null;
 
 export function authenticate(credentials: Credentials, authenticators: Authenticators): Authentication {
-  const opinions: Opinion[] = [byCertificate(credentials.peer, authenticators), byToken(credentials.authorization, authenticators.tokens)];
+  const opinions: Opinion[] = [byCertificate(credentials.peer, authenticators), byToken(credentials.authorization, authenticators)];
   // union.New: the first user wins, errors count only where there is none; NewFailOnError: anonymous only where there is no error either.
   const user = opinions.find((opinion) => opinion?.ok === true);
   if (user !== undefined && user !== null) return user;
@@ -59,10 +61,10 @@ function byCertificate(peer: PeerChain, { authorities, nowMs }: Authenticators):
 }
 
 /** bearertoken.go: another scheme is no opinion, an unknown token is an error. */
-function byToken(authorization: string | undefined, tokens: ReadonlyMap<string, UserInfo>): Opinion {
+function byToken(authorization: string | undefined, { tokens, serviceAccount }: Authenticators): Opinion {
   const [scheme = '', token = ''] = (authorization ?? '').trim().split(' ', 3);
   if (scheme.toLowerCase() !== 'bearer' || token === '') return null;
-  const user = tokens.get(token);
+  const user = serviceAccount(token) ?? tokens.get(token);
   return user === undefined
     ? { ok: false, detail: 'invalid bearer token' }
     : { ok: true, user: { ...user, groups: withAuthenticated(user.groups) } };
@@ -71,23 +73,4 @@ function byToken(authorization: string | undefined, tokens: ReadonlyMap<string, 
 /** group.AuthenticatedGroupAdder: once, at the end, and not to whoever claims to be unauthenticated. */
 export function withAuthenticated(groups: readonly string[]): readonly string[] {
   return groups.includes(AUTHENTICATED) || groups.includes(UNAUTHENTICATED) ? groups : [...groups, AUTHENTICATED];
-}
-
-export interface ServiceAccount {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** Of the token (claim `jti`). */
-  readonly tokenId: string;
-}
-
-/** What a bound service account token says of its holder. */
-export function serviceAccountUser(account: ServiceAccount): UserInfo {
-  const { namespace, name, uid, tokenId } = account;
-  return {
-    username: `system:serviceaccount:${namespace}:${name}`,
-    uid,
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
-    extra: { [CREDENTIAL_ID]: [`JTI=${tokenId}`] },
-  };
 }

@@ -11,6 +11,8 @@ import type { LoopbackAnswer } from './loopback.ts';
 import { acceptCluster } from './managed-cluster.ts';
 import type { Misbehaviour } from './misbehaviour.ts';
 import type { SignerGeneration } from './pki.ts';
+import { importRbac } from './rbac-defaults.ts';
+import { importAccountOf, type TokenPlan } from './service-accounts.ts';
 import type { RotationPlan } from './signer-rotation.ts';
 import { privateKeyPem } from './x509.ts';
 
@@ -20,6 +22,7 @@ export type { EmbeddedHubOptions } from './hub-assembly.ts';
 export type { SeenRequest } from './journal.ts';
 export type { Misbehaviour } from './misbehaviour.ts';
 export type { SignerGeneration } from './pki.ts';
+export type { TokenPlan } from './service-accounts.ts';
 export type { RotationPlan } from './signer-rotation.ts';
 
 export class EmbeddedHub {
@@ -102,6 +105,30 @@ export class EmbeddedHub {
   /** Namespace, accepted ManagedCluster, lease and RBAC, as OCM's hub controllers make them. */
   addCluster(name: string): Promise<void> {
     return acceptCluster(name, this.#parts);
+  }
+
+  /** Namespace, bootstrap account and its rights for a cluster that is to be imported. Resolves to the account's token. */
+  async prepareImport(cluster: string): Promise<string> {
+    const name = importAccountOf(cluster);
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: cluster } };
+    await this.#parts.loopback.apply('/api/v1/namespaces', namespace);
+    this.applyRbac(importRbac(cluster, name));
+    return this.serviceAccountToken({ namespace: cluster, name });
+  }
+
+  /** A token of any service account, which is made where there is none. */
+  serviceAccountToken(plan: TokenPlan): string {
+    return this.#parts.serviceAccounts.issue(plan);
+  }
+
+  removeServiceAccount(namespace: string, name: string): void {
+    this.#parts.serviceAccounts.remove(namespace, name);
+  }
+
+  /** New tokens are signed with a new key. `forgetsOld`: those before it are not accepted any more, and not published. */
+  async rotateTokenKey(forgetsOld: boolean): Promise<void> {
+    await this.#parts.serviceAccounts.rotateKey();
+    if (forgetsOld) this.#parts.serviceAccounts.forgetOldKeys();
   }
 
   /** Adds RBAC objects, as YAML. */

@@ -6,7 +6,6 @@ import { doublesOf } from './acceptable-authorities.ts';
 import { type Api, openApi } from './api/api.ts';
 import type { UserInfo } from './api/exchange.ts';
 import { AuditLog } from './audit-log.ts';
-import { type ServiceAccount, serviceAccountUser } from './authentication.ts';
 import { Rbac } from './authorization.ts';
 import { ClientCa } from './client-ca.ts';
 import { signRequest } from './controller-manager.ts';
@@ -17,6 +16,7 @@ import type { Misbehaviour } from './misbehaviour.ts';
 import { CsrSigners, type Issued, makeAdministratorPki, makeServingPki, OPENSHIFT_LIFETIMES, type SignerLifetimes } from './pki.ts';
 import { defaultRbac } from './rbac-defaults.ts';
 import { RequestHandler } from './request-handler.ts';
+import { openServiceAccounts, type ServiceAccount, type ServiceAccounts, serviceAccountUser } from './service-accounts.ts';
 import { OPERATOR_NAMESPACE, SignerRotation, TARGET_NAMESPACE, TRUST_CONFIG_MAP, TRUST_KEY, TRUST_NAMESPACE } from './signer-rotation.ts';
 import { type KeyType, privateKeyPem } from './x509.ts';
 
@@ -47,12 +47,7 @@ export interface EmbeddedHubOptions {
 
 /** The accounts that a hub has for ca-sync and for new clusters; the RBAC defaults name them. */
 const CA_SYNC: ServiceAccount = { namespace: 'countersign', name: 'ca-sync', uid: randomUUID(), tokenId: randomUUID() };
-const BOOTSTRAP: ServiceAccount = {
-  namespace: 'open-cluster-management',
-  name: 'agent-registration-bootstrap',
-  uid: randomUUID(),
-  tokenId: randomUUID(),
-};
+const BOOTSTRAP = { namespace: 'open-cluster-management', name: 'agent-registration-bootstrap' };
 const NAMESPACES = [
   'default',
   'kube-system',
@@ -79,6 +74,7 @@ export interface HubParts {
   readonly servingCaPem: string;
   readonly issueServing: (commonName: string) => Promise<Issued>;
   readonly tokens: { readonly caSync: string; readonly bootstrap: string };
+  readonly serviceAccounts: ServiceAccounts;
   readonly conduct: Conduct;
 }
 
@@ -90,16 +86,23 @@ export interface Conduct {
 
 export async function assembleHub(options: EmbeddedHubOptions): Promise<HubParts> {
   const { clock = systemClock } = options;
-  const [administration, serving] = await Promise.all([makeAdministratorPki(), makeServingPki()]);
+  const [administration, serving, serviceAccounts] = await Promise.all([
+    makeAdministratorPki(),
+    makeServingPki(),
+    openServiceAccounts(clock),
+  ]);
   const rbac = new Rbac();
   rbac.apply(defaultRbac);
   rbac.apply(options.rbac ?? '');
   const clientCa = new ClientCa(administration.caPem);
-  const machinery = openMachinery({ clock, rbac, options, port: () => port });
-  const tokens = { caSync: randomToken(), bootstrap: randomToken() };
+  const machinery = openMachinery({ clock, rbac, options, serviceAccounts, port: () => port });
+  const tokens = { caSync: randomToken(), bootstrap: serviceAccounts.issue(BOOTSTRAP) };
   const conduct: Conduct = { latencyMs: 0, misbehaviour: () => null };
   const seen = { audit: new AuditLog(options.auditFile ?? null), journal: new Journal() };
-  const handler = makeHandler({ clock, rbac, clientCa, ...seen, api: machinery.api, tokens: holdersOf(tokens, options), conduct }, options);
+  const handler = makeHandler(
+    { clock, rbac, clientCa, ...seen, api: machinery.api, tokens: holdersOf(tokens, options), serviceAccounts, conduct },
+    options,
+  );
   const server = makeServer(await serving.issue('127.0.0.1'), handler, options);
   followTrust(machinery.api, clientCa, server);
   for (const name of NAMESPACES)
@@ -112,7 +115,7 @@ export async function assembleHub(options: EmbeddedHubOptions): Promise<HubParts
     servingCaPem: serving.caPem,
     issueServing: (name: string) => serving.issue(name),
   };
-  return { clock, port, server, rbac, clientCa, ...machinery, ...seen, ...issued, tokens, conduct };
+  return { clock, port, server, rbac, clientCa, ...machinery, ...seen, ...issued, tokens, serviceAccounts, conduct };
 }
 
 /** 256 bits, as the tokens of service accounts of old had. */
@@ -121,11 +124,7 @@ function randomToken(): string {
 }
 
 function holdersOf(tokens: HubParts['tokens'], options: EmbeddedHubOptions): ReadonlyMap<string, UserInfo> {
-  const own: readonly (readonly [string, UserInfo])[] = [
-    [tokens.caSync, serviceAccountUser(CA_SYNC)],
-    [tokens.bootstrap, serviceAccountUser(BOOTSTRAP)],
-  ];
-  return new Map([...own, ...(options.tokens ?? [])]);
+  return new Map([[tokens.caSync, serviceAccountUser(CA_SYNC)], ...(options.tokens ?? [])]);
 }
 
 /** The rotation needs the API to write to, the API needs the rotation to sign with: signLeaf ties the knot. */
@@ -133,14 +132,17 @@ function openMachinery(around: {
   clock: Clock;
   rbac: Rbac;
   options: EmbeddedHubOptions;
+  serviceAccounts: ServiceAccounts;
   port: () => number;
 }): Pick<HubParts, 'api' | 'loopback' | 'rotation'> {
-  const { clock, rbac, options } = around;
+  const { clock, rbac, options, serviceAccounts } = around;
+  const serverAddress = (): string => `127.0.0.1:${around.port()}`;
   const api: Api = openApi({
     clock,
     allows: (user, attributes) => rbac.authorize(user, attributes),
     signLeaf: (request) => signRequest(request, rotation.live.signer, clock.now()),
-    serverAddress: () => `127.0.0.1:${around.port()}`,
+    serverAddress,
+    otherPath: (path) => serviceAccounts.describe(path, serverAddress()),
   });
   const loopback = new Loopback(api);
   const signers = new CsrSigners(clock, options.signerKeyType ?? 'rsa-2048', options.signerLifetimes ?? OPENSHIFT_LIFETIMES);
@@ -148,7 +150,7 @@ function openMachinery(around: {
   return { api, loopback, rotation };
 }
 
-type Handled = Pick<HubParts, 'clock' | 'api' | 'rbac' | 'clientCa' | 'audit' | 'journal' | 'conduct'> & {
+type Handled = Pick<HubParts, 'clock' | 'api' | 'rbac' | 'clientCa' | 'serviceAccounts' | 'audit' | 'journal' | 'conduct'> & {
   readonly tokens: ReadonlyMap<string, UserInfo>;
 };
 

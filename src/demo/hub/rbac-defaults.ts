@@ -41,6 +41,17 @@ kind: ClusterRoleBinding
 metadata: { name: system:public-info-viewer }
 roleRef: { kind: ClusterRole, name: system:public-info-viewer }
 subjects: [{ kind: Group, name: system:authenticated }, { kind: Group, name: system:unauthenticated }]
+---
+kind: ClusterRole
+metadata: { name: system:service-account-issuer-discovery }
+rules:
+- nonResourceURLs: [/.well-known/openid-configuration, /.well-known/openid-configuration/, /openid/v1/jwks, /openid/v1/jwks/]
+  verbs: [get]
+---
+kind: ClusterRoleBinding
+metadata: { name: system:service-account-issuer-discovery }
+roleRef: { kind: ClusterRole, name: system:service-account-issuer-discovery }
+subjects: [{ kind: Group, name: system:serviceaccounts }]
 `;
 
 /** OCM pkg/registration/hub/manifests/rbac managedcluster-registration-clusterrole.yaml and managedcluster-work-clusterrole.yaml. */
@@ -100,6 +111,23 @@ subjects: [{ kind: ServiceAccount, namespace: countersign, name: ca-sync }]
 `;
 
 export const defaultRbac: string = [bootstrapPolicy, agentRoles, bootstrapRoles, caSyncRoles].join('---');
+
+/** What the import controller applies for a cluster that is to come (managedcluster-import-controller pkg/bootstrap/manifests/hub). */
+export function importRbac(cluster: string, serviceAccount: string): string {
+  const name = `system:open-cluster-management:managedcluster:bootstrap:${cluster}`;
+  return `
+kind: ClusterRole
+metadata: { name: '${name}' }
+rules:
+- { apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests], verbs: [create, get, list, watch] }
+- { apiGroups: [cluster.open-cluster-management.io], resources: [managedclusters], verbs: [get, create] }
+---
+kind: ClusterRoleBinding
+metadata: { name: '${name}' }
+roleRef: { kind: ClusterRole, name: '${name}' }
+subjects: [{ kind: ServiceAccount, namespace: '${cluster}', name: '${serviceAccount}' }]
+`;
+}
 
 /** What the hub's registration controller applies once a cluster is accepted (managedcluster-clusterrole.yaml and its bindings). */
 export function acceptedClusterRbac(cluster: string): string {

@@ -21,6 +21,7 @@ import { headerOf, type HeaderPairs, type Incoming } from './incoming.ts';
 import type { Journal, SeenRequest } from './journal.ts';
 import { type Misbehaviour, misbehave } from './misbehaviour.ts';
 import { attributesOf, readTarget } from './request-target.ts';
+import type { ServiceAccounts } from './service-accounts.ts';
 
 export interface HandlerParts {
   readonly clock: Clock;
@@ -28,6 +29,7 @@ export interface HandlerParts {
   readonly rbac: Rbac;
   readonly clientCa: ClientCa;
   readonly tokens: ReadonlyMap<string, UserInfo>;
+  readonly serviceAccounts: ServiceAccounts;
   readonly audit: AuditLog;
   readonly journal: Journal;
   /** Asked for each HTTP/2 request: whether its connection is told to go away (--goaway-chance). */
@@ -102,11 +104,16 @@ export class RequestHandler {
 
   /** Null: who sends it may do it. */
   #admit(passage: Passage): ApiError | null {
-    const { rbac, clientCa, tokens, clock } = this.#parts;
+    const { rbac, clientCa, tokens, serviceAccounts, clock } = this.#parts;
     const { incoming, info } = passage;
     const attributes = attributesOf(info);
     const credentials = { peer: incoming.connection.peer, authorization: headerOf(incoming.headers, 'authorization') };
-    const authentication = authenticate(credentials, { authorities: clientCa.authorities, tokens, nowMs: clock.now() });
+    const authentication = authenticate(credentials, {
+      authorities: clientCa.authorities,
+      tokens,
+      serviceAccount: (token) => serviceAccounts.authenticate(token),
+      nowMs: clock.now(),
+    });
     if (!authentication.ok) return unauthorized();
     passage.user = authentication.user;
     const refusal = this.#impersonate(passage, authentication.user, attributes);

@@ -39,7 +39,7 @@ function attempt({ chain = [], bundle = mergeBundle([first], Date.now()), author
   assert.equal(clientCa.publish(bundle), true);
   const [leaf, ...others] = chain.map((pem) => parseCertificate(new X509Certificate(pem).raw));
   const peer: PeerChain = leaf === undefined ? null : [leaf, ...others];
-  return authenticate({ peer, authorization }, { authorities: clientCa.authorities, tokens, nowMs });
+  return authenticate({ peer, authorization }, { authorities: clientCa.authorities, tokens, serviceAccount: () => null, nowMs });
 }
 
 function userOf(authentication: Authentication): UserInfo {

@@ -23,6 +23,8 @@ export interface ApiSurroundings {
   readonly allows: Allows;
   /** host:port, for discovery. */
   readonly serverAddress?: () => string;
+  /** Documents of the hub's other components, by path; null: there is none. */
+  readonly otherPath?: (path: string) => ApiAnswer | null;
   /** Default: node:crypto. */
   readonly random?: Randomness;
 }
@@ -162,5 +164,5 @@ function serveOtherPath({ around }: Parts, request: ApiRequest): ApiAnswer {
   if (HEALTH_PATHS.has(request.path)) return answerText(200, 'ok');
   if (request.path === '/version' || request.path === '/version/') return answerIndented(VERSION);
   const serverAddress = around.serverAddress?.() ?? 'kubernetes.default.svc:443';
-  return describeOpenApi(request.path) ?? discover(request, serverAddress) ?? pageNotFound();
+  return around.otherPath?.(request.path) ?? describeOpenApi(request.path) ?? discover(request, serverAddress) ?? pageNotFound();
 }
