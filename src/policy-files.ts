@@ -11,6 +11,8 @@ import { Live } from './live.ts';
 import type { ReadonlyLive } from './live.ts';
 import type { InspectSettings } from './settings.ts';
 
+type PolicyFileNames = Pick<InspectSettings, 'packs' | 'policyFiles'>;
+
 /** One policy as it stands in its file. */
 export interface PolicySource {
   /** The file's own name, for people. */
@@ -45,7 +47,7 @@ export interface PolicyFiles<Policies> {
   close(): void;
 }
 
-/** The largest of the packs is a tenth of it; a policy is read by people. */
+/** Five times the largest of the packs; a policy is read by people. */
 const MAX_POLICY_BYTES = 256 * 1024;
 /** How often the files are read again: changes are seen by content, so that mounted ConfigMaps and editors' swaps are too. */
 const REREAD_MS = 10_000;
@@ -58,7 +60,7 @@ const MAX_LOGGED_PROBLEMS = 20;
 const PACKS_FOLDER = fileURLToPath(new URL('../packs/', import.meta.url));
 
 /** In the order of the settings, packs first. Every file that cannot be read is a problem of its own; never throws for what a file is. */
-export async function readPolicySources(settings: Pick<InspectSettings, 'packs' | 'policyFiles'>): Promise<PolicyReading> {
+export async function readPolicySources(settings: PolicyFileNames): Promise<PolicyReading> {
   const read = await Promise.all(filesOf(settings).map(readSource));
   const problems = read.filter((one) => 'found' in one);
   if (problems.length > 0) return { ok: false, problems };
@@ -70,7 +72,7 @@ export async function readPolicySources(settings: Pick<InspectSettings, 'packs' 
  * @throws Error naming every problem, when there is no policy to begin with
  */
 export async function openPolicyFiles<Policies>(
-  settings: Pick<InspectSettings, 'packs' | 'policyFiles'>,
+  settings: PolicyFileNames,
   around: { readonly compile: Compile<Policies>; readonly clock: Clock; readonly log: Log },
 ): Promise<PolicyFiles<Policies>> {
   const { compile, clock, log } = around;
@@ -92,7 +94,7 @@ export function sayPolicyProblem({ file, line, path, found, expected }: PolicyFi
 }
 
 interface FollowerParts<Policies> {
-  readonly settings: Pick<InspectSettings, 'packs' | 'policyFiles'>;
+  readonly settings: PolicyFileNames;
   readonly compile: Compile<Policies>;
   readonly clock: Clock;
   readonly log: Log;
@@ -154,7 +156,7 @@ class PolicyFollower<Policies> {
   }
 }
 
-function filesOf({ packs, policyFiles }: Pick<InspectSettings, 'packs' | 'policyFiles'>): readonly string[] {
+function filesOf({ packs, policyFiles }: PolicyFileNames): readonly string[] {
   return [...packs.map((pack) => join(PACKS_FOLDER, `${pack}.yaml`)), ...policyFiles];
 }
 

@@ -23,7 +23,7 @@ import { sayRequestExplanation } from './say-request.ts';
 import { readNamed, Unreadable } from './unreadable.ts';
 
 export const explain: Command = {
-  description: `Runs the data path's own judgement (parse, chain, usage, time, subject) on a certificate file and prints the verdict; with --request,
+  description: `Runs the data path's own judgement (parse, chain, usage, time, subject, quarantine) on a certificate file and prints the verdict; with --request,
 also on a request of its holder: what it is read as, which rule decides, and where none admits it, which came closest and what it missed.
 Contacts nothing unless --online is given: with caSync.source files it reads the files that the settings name; with
 kubernetes it needs --trust-bundle, and --signer-certificate to know issuer and times.
@@ -75,16 +75,26 @@ async function explainAll(settings: Settings, values: OptionValues, clock: Clock
   const atMs = readTime(optionalText(values, 'at'), clock);
   const chain = await readChain(file);
   const authorities = await readAuthorities(settings.caSync, values, clock);
-  const certificate = explainCertificate({ chain, ...authorities, reissue: settings.reissue, atMs });
+  const certificate = explainCertificate({
+    chain,
+    ...authorities,
+    reissue: settings.reissue,
+    atMs,
+    quarantined: settings.quarantine.clusters,
+  });
   const isRefused = asked === null || certificate.verdict === 'refused';
   return { certificate, request: isRefused ? null : await explainAsked(settings, asked, certificate) };
 }
 
-async function explainAsked({ inspect, limits }: Settings, asked: AskedRequest, identity: Identity): Promise<RequestExplanation> {
+async function explainAsked(
+  { inspect, quarantine, limits }: Settings,
+  asked: AskedRequest,
+  identity: Identity,
+): Promise<RequestExplanation> {
   const read = await readPolicySources(inspect);
   const compiled = read.ok ? compilePolicies(read.sources) : read;
   if (!compiled.ok) throw new Unreadable(`inspect: ${compiled.problems.map(sayPolicyProblem).join('; ')}`);
-  return explainRequest({ ...asked, identity, policies: compiled.policies, mode: inspect.mode, limits });
+  return explainRequest({ ...asked, identity, policies: compiled.policies, mode: inspect.mode, quarantined: quarantine.clusters, limits });
 }
 
 function sayAll(certificate: Explanation | null, request: RequestExplanation | null): string {

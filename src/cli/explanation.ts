@@ -5,14 +5,14 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { Certificate } from '../certificate.ts';
 import type { TrustBundle } from '../ca-sync/ca-sync.ts';
 import { refusals } from '../errors.ts';
-import type { RefusalRule } from '../errors.ts';
+import type { Refusal, RefusalRule } from '../errors.ts';
 import type { Identity } from '../identity.ts';
-import { createLeafProfile, judgePeer, reissueLeaf } from '../proxy/proxy.ts';
+import { createLeafProfile, judgePeer, refuseQuarantined, reissueLeaf } from '../proxy/proxy.ts';
 import type { Peer } from '../proxy/proxy.ts';
 import type { ReissueSettings } from '../settings.ts';
 import { sayFacts } from './facts.ts';
 
-export type Stage = 'parse' | 'chain' | 'usage' | 'time' | 'subject';
+export type Stage = 'parse' | 'chain' | 'usage' | 'time' | 'subject' | 'quarantine';
 
 /** Printed by `--json`: a public interface. Times are RFC 3339, fingerprints lower-case hex. */
 export type Explanation = Refused | Accepted;
@@ -52,6 +52,8 @@ export interface Question {
   readonly signerCertificate: Certificate | null;
   readonly reissue: ReissueSettings;
   readonly atMs: number;
+  /** By the settings; lists that are kept on the hub are not asked for. */
+  readonly quarantined: readonly string[];
 }
 
 /** Exhaustive over the rules that judge a certificate; the others judge a request and cannot come up here. */
@@ -66,6 +68,7 @@ const stages: Readonly<Partial<Record<RefusalRule, Stage>>> = {
   'certificate-not-yet-valid': 'time',
   'subject-ambiguous': 'subject',
   'subject-grammar': 'subject',
+  quarantined: 'quarantine',
 };
 
 export function explainCertificate(question: Question): Explanation {
@@ -73,10 +76,10 @@ export function explainCertificate(question: Question): Explanation {
   const at = new Date(atMs).toISOString();
   const verdict = judgePeer(chain, trust, atMs);
   if (verdict.kind === 'fault') throw new TypeError(`no judgement without a trust bundle (${verdict.cause})`);
-  if (verdict.kind === 'refused') {
-    const { rule, detail } = verdict.refusal;
-    return { verdict: 'refused', at, stage: stages[rule] ?? 'parse', rule, message: refusals[rule].sentence, detail };
-  }
+  if (verdict.kind === 'refused') return explainRefusal(verdict.refusal, at);
+  const quarantine = { clusters: new Map(question.quarantined.map((name) => [name, ['settings'] as const])) };
+  const cutOff = refuseQuarantined(quarantine, verdict.peer.identity);
+  if (cutOff !== null) return explainRefusal(cutOff, at);
   const { certificate, identity } = verdict.peer;
   return {
     ...explainLeaf(verdict.peer, question),
@@ -86,6 +89,10 @@ export function explainCertificate(question: Question): Explanation {
     ...identity,
     clientNotAfter: new Date(certificate.notAfterMs).toISOString(),
   };
+}
+
+function explainRefusal({ rule, detail }: Refusal, at: string): Refused {
+  return { verdict: 'refused', at, stage: stages[rule] ?? 'parse', rule, message: refusals[rule].sentence, detail };
 }
 
 /** Makes the leaf as the issuer would and keeps only what it says of itself: its signature is empty, for the signer's key is not here. */

@@ -6,9 +6,10 @@ import type { Refusal, RefusalRule } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import { judge, readBody } from '../inspect/inspect.ts';
 import type { BodyPlan, ClosestRule, CompiledPolicies, HeadLimits, JudgedBody, RequestHead, RequestInfo } from '../inspect/inspect.ts';
+import { refuseQuarantined } from '../proxy/proxy.ts';
 
-/** `message`: framing, target and headers as such; `policy`: what a policy admits of it; `body`: what it asks of the body. */
-export type RequestStage = 'message' | 'policy' | 'body';
+/** `quarantine`: the caller's cluster is cut off; `message`: framing, target and headers as such; `policy`: what a policy admits of it; `body`: what it asks of the body. */
+export type RequestStage = 'quarantine' | 'message' | 'policy' | 'body';
 
 /** Printed by `--json`: a public interface. */
 export interface RequestExplanation {
@@ -49,11 +50,15 @@ export interface RequestQuestion {
   readonly identity: Identity;
   readonly policies: CompiledPolicies;
   readonly mode: 'enforce' | 'report';
+  /** quarantine.clusters of the settings; what a ConfigMap or the hub adds is known to a running proxy only. */
+  readonly quarantined: readonly string[];
   readonly limits: HeadLimits;
 }
 
 export function explainRequest(question: RequestQuestion): RequestExplanation {
-  const { head, body, identity, policies, limits } = question;
+  const { head, body, identity, policies, quarantined, limits } = question;
+  const cutOff = refuseQuarantined({ clusters: new Map(quarantined.map((cluster) => [cluster, ['settings']])) }, identity);
+  if (cutOff !== null) return { ...deny(nothing, { stage: 'quarantine', refusal: cutOff, question }), verdict: 'deny' };
   const verdict = judge(head, identity, { policies, mode: 'enforce' }, limits);
   if (!verdict.allow) {
     const { refusal, info, closest } = verdict;
@@ -92,9 +97,10 @@ function deny(found: RequestExplanation, { stage, refusal, question }: Denial): 
   return { ...denied, verdict: isOnlyReported(question) ? 'would-deny' : 'deny' };
 }
 
-/** The same question in report mode, asked of the data path itself. */
+/** The same question in report mode, asked of the data path's own judgement. */
 function isOnlyReported({ head, body, identity, policies, mode, limits }: RequestQuestion): boolean {
-  if (mode === 'enforce') return false;
+  // What an import may ask is part of who may come in at all (src/proxy/judgement.ts).
+  if (mode === 'enforce' || identity.kind === 'bootstrap') return false;
   const verdict = judge(head, identity, { policies, mode }, limits);
   return (
     verdict.allow && body.length <= verdict.body.mostBytes && (verdict.body.kind === 'count' || verdict.body.judge(body).refusal === null)

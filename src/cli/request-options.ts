@@ -1,9 +1,11 @@
 // A request as the command line says it: `--request`, `--header`, `--body` and, where no certificate is at hand, `--user`. Makes of them what the
 // listener would have delivered; judges nothing.
 
+import { isClusterName } from '../cluster-name.ts';
 import { identityOfUser } from '../identity.ts';
 import type { Identity } from '../identity.ts';
 import type { RequestHead } from '../inspect/inspect.ts';
+import { bootstrapAccountOf } from '../proxy/proxy.ts';
 import { optionalText, repeatedTexts } from './command.ts';
 import type { OptionSpec, OptionValues } from './command.ts';
 import { readNamed, Unreadable } from './unreadable.ts';
@@ -61,7 +63,19 @@ function readHeader(header: string): readonly string[] {
 }
 
 export function readUserOption(user: string): Identity {
-  const identity = identityOfUser(user);
-  if (identity === null) throw new Unreadable(`--user ${user} is not the name of a klusterlet or of an add-on`);
+  const identity = identityOfUser(user) ?? identityOfAccount(user);
+  if (identity === null) {
+    throw new Unreadable(`--user ${user} is not the name of a klusterlet, of an add-on, or of a cluster's own bootstrap account`);
+  }
   return identity;
+}
+
+const ACCOUNT = /^system:serviceaccount:(?<namespace>[^:]+):(?<name>[^:]+)$/;
+
+/** With the cluster that it stands for; of an account that clusters share, only its connection knows which. */
+function identityOfAccount(user: string): Identity | null {
+  const { namespace = '', name = '' } = ACCOUNT.exec(user)?.groups ?? {};
+  if (!isClusterName(namespace) || name !== bootstrapAccountOf(namespace)) return null;
+  const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
+  return { user, groups, uid: null, kind: 'bootstrap', cluster: namespace, addon: null };
 }

@@ -5,6 +5,7 @@ import type { Facts } from './facts.ts';
 import type { ExplainedBody, ExplainedRequest, RequestExplanation, RequestStage } from './request-explanation.ts';
 
 const stages: Readonly<Record<RequestStage, string>> = {
+  quarantine: 'quarantine (quarantine.clusters of the settings)',
   message: 'message (framing, target, headers: enforced in report mode too)',
   policy: 'policy',
   body: 'body',

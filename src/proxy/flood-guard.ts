@@ -28,6 +28,7 @@ export class FloodGuard {
   readonly #parts: FloodGuardParts;
   readonly #end: () => void;
   readonly #budgets: Readonly<Record<Spending, Budget>>;
+  #hasEnded = false;
 
   /** @param end ends the connection */
   constructor(connection: ClientConnection, parts: FloodGuardParts, end: () => void) {
@@ -43,6 +44,11 @@ export class FloodGuard {
     };
   }
 
+  /** From the first flood on. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   spend(what: Spending, amount: number = 1): void {
     const isWithin = this.#budgets[what].spend(amount) && this.#parts.flow.spend(this.#connection, what, amount);
     if (!isWithin) this.stop(reasons[what]);
@@ -56,6 +62,9 @@ export class FloodGuard {
   }
 
   stop(reason: string): void {
+    // What was read together with it still comes.
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     const { identity, socket } = this.#connection;
     this.#parts.log.event('connection-refused', {
       reason,

@@ -12,6 +12,8 @@ import { reissueLeaf } from './leaf.ts';
 import type { LeafProfile } from './leaf.ts';
 import { judgePeer } from './peer.ts';
 import type { Peer } from './peer.ts';
+import { refuseQuarantined } from './quarantine.ts';
+import type { Quarantine } from './quarantine.ts';
 
 export interface IssueRequest {
   /** DER, the client's certificate first. */
@@ -43,6 +45,7 @@ export interface Issuer {
 export interface IssuerParts {
   readonly signer: ReadonlyLive<Signer | null>;
   readonly trust: ReadonlyLive<TrustBundle | null>;
+  readonly quarantine: ReadonlyLive<Quarantine>;
   readonly profile: LeafProfile;
   readonly clock: Clock;
   readonly audit: Audit;
@@ -66,6 +69,8 @@ function issue(request: IssueRequest, parts: IssuerParts): IssueAnswer {
   const verdict = judgePeer(request.chain, parts.trust.current, now);
   if (verdict.kind === 'fault') return verdict;
   if (verdict.kind === 'refused') return auditRefusal(verdict.refusal, request, parts);
+  const cutOff = refuseQuarantined(parts.quarantine.current, verdict.peer.identity);
+  if (cutOff !== null) return auditRefusal(cutOff, request, parts);
   const signer = parts.signer.current;
   if (signer === null) return { kind: 'fault', cause: 'no-signer' };
   const made = reissueLeaf(

@@ -25,10 +25,11 @@ import { followServingFiles } from './serving-certificate.ts';
 import type { ServingCertificate } from './serving-certificate.ts';
 
 // For the commands that explain and check: the same judgement and the same issuing, without a listener.
+export { bootstrapAccountOf } from './bootstrap-token.ts';
 export { createLeafProfile, reissueLeaf } from './leaf.ts';
 export { judgePeer } from './peer.ts';
 export type { Peer } from './peer.ts';
-export { openQuarantine } from './quarantine.ts';
+export { openQuarantine, refuseQuarantined } from './quarantine.ts';
 export type { Quarantine } from './quarantine.ts';
 
 /** Bodies that wait for their judgement, all together, bytes: some 80 of the largest that kube-apiserver takes, thousands of usual ones. */
@@ -148,8 +149,8 @@ function openBootstrap({ bootstrap, settings, clock }: ProxyParts, sessions: Hub
 }
 
 function openReissuer(parts: ProxyParts): Reissuer {
-  const { signer, trust, clock, audit, settings } = parts;
-  const issuer = createIssuer({ signer, trust, clock, audit, profile: createLeafProfile(settings.reissue) });
+  const { signer, trust, quarantine, clock, audit, settings } = parts;
+  const issuer = createIssuer({ signer, trust, quarantine, clock, audit, profile: createLeafProfile(settings.reissue) });
   return new Reissuer({ issuer, signer, clock, mostCredentials: settings.limits.leafCacheEntries });
 }
 

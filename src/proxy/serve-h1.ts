@@ -83,6 +83,7 @@ export class H1Service {
     // Nobody answers what came behind the last request; the connection closes behind the answer to that one.
     if (lane.closed) return;
     lane.guard.spendHeaders(incoming.rawHeaders);
+    if (lane.guard.hasEnded) return;
     if (lane.current === null) return this.#start(lane, incoming, outgoing);
     if (lane.waiting.length < MOST_PIPELINED) return void lane.waiting.push({ incoming, outgoing });
     lane.guard.stop('pipelining flood');

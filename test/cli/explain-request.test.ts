@@ -157,6 +157,21 @@ spec:
   );
 });
 
+test("judges a request of the import for a cluster's own bootstrap account", async () => {
+  const settings = await site.put('import.yaml', `${GOOD_SETTINGS}inspect: { packs: [klusterlet, bootstrap] }\n`);
+  const user = 'system:serviceaccount:cluster1:cluster1-bootstrap-sa';
+  const ask = (target: string): Promise<Ended> => runToEnd('explain', '--config', settings, '--user', user, '--request', `GET ${target}`);
+  assert.match((await ask(CLUSTER)).out, /^request +allowed\nrule +bootstrap\/own-managedcluster$/m);
+  assert.match((await ask(CLUSTER.replace(/1$/, '2'))).out, /^closest rule +bootstrap\/own-managedcluster: the name is "cluster2"/m);
+});
+
+test('says that the cluster is cut off, whatever it asks for and in either mode', async () => {
+  const settings = await site.put('cut-off.yaml', `${GOOD_SETTINGS}inspect: { mode: report }\nquarantine: { clusters: [cluster1] }\n`);
+  const { code, out } = await runToEnd('explain', '--config', settings, '--user', USER, '--request', `GET ${CLUSTER}`);
+  assert.equal(code, 2);
+  assert.match(out, /^request +refused\nstage +quarantine[^\n]*\nrefusal +quarantined$/m);
+});
+
 test('a certificate that is refused settles the matter, and the request is not judged', async () => {
   const window = { notBeforeMs: nowMs - 2 * DAY_MS, notAfterMs: nowMs - DAY_MS };
   const ended = await site.put('ended.crt', makeClient(klusterletSubject('cluster1'), site.signer.signer, window).pem);
@@ -179,7 +194,11 @@ test('ends with 64 on a question that is none', async () => {
     [['--user', USER], /--user goes with --request/],
     [['--certificate', 'x', '--header', 'A: b'], /--header goes with --request/],
     [['--certificate', 'x', '--user', USER, '--request', 'GET /'], /give one of them/],
-    [['--user', 'kube:admin', '--request', 'GET /'], /--user kube:admin is not the name of a klusterlet or of an add-on/],
+    [['--user', 'kube:admin', '--request', 'GET /'], /--user kube:admin is not the name of a klusterlet, of an add-on, or/],
+    [
+      ['--user', 'system:serviceaccount:default:cluster1-bootstrap-sa', '--request', 'GET /'],
+      /is not the name of a klusterlet, of an add-on, or/,
+    ],
     [['--user', USER, '--request', 'GET'], /--request GET is not a method, one space and a path/],
     [['--user', USER, '--request', 'GET /', '--header', 'no colon'], /--header no colon is not a name, a colon and a value/],
     [['--user', USER, '--request', 'GET /', '--body', '/nowhere'], /--body \/nowhere cannot be read \(ENOENT\)/],

@@ -114,6 +114,22 @@ test('names the stage, the rule and the reason of a refusal, and ends with 2', a
   }
 });
 
+test('says of a cluster that the settings cut off that it is in quarantine, add-ons included', async () => {
+  const settings = await site.put('quarantine.yaml', `${GOOD_SETTINGS}quarantine: { clusters: [cluster1] }\n`);
+  for (const [cluster, subject] of [
+    ['cluster1', klusterletSubject('cluster1')],
+    ['cluster1', addonSubject('cluster1', 'search-collector')],
+    ['cluster2', klusterletSubject('cluster2')],
+  ] as const) {
+    const client = makeClient(subject, site.signer.signer, { notBeforeMs: nowMs - DAY_MS, notAfterMs: nowMs + DAY_MS });
+    const file = await site.put('client.crt', client.pem);
+    const { code, out } = await runToEnd('explain', '--config', settings, '--json', '--certificate', file);
+    const { verdict, stage, rule } = JSON.parse(out) as Record<string, unknown>;
+    const expected = cluster === 'cluster1' ? [2, 'refused', 'quarantine', 'quarantined'] : [0, 'issued', undefined, undefined];
+    assert.deepEqual([code, verdict, stage, rule], expected);
+  }
+});
+
 test('with source files it reads trust bundle and signer from the files of the settings, not the key', async () => {
   const client = makeClient(addonSubject('cluster1', 'work-manager'), site.signer.signer, {
     notBeforeMs: nowMs - DAY_MS,
