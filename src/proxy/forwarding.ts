@@ -63,6 +63,8 @@ export class Forwarding {
   readonly #body: RequestBody | null;
   #transfer: Transfer | null = null;
   #bodyRefusal: Refusal | null = null;
+  /** Gives back the memory that a judged body takes up: it is kept for as long as the request may be sent again. */
+  #release: (() => void) | null = null;
 
   constructor(parts: ForwardingParts, exchange: ClientExchange, of: AllowedRequest) {
     this.#parts = parts;
@@ -78,6 +80,7 @@ export class Forwarding {
       return (await this.#judgeBody()) ?? (await this.#tryAndRepeat());
     } finally {
       this.#body?.stop();
+      this.#release?.();
     }
   }
 
@@ -86,18 +89,15 @@ export class Forwarding {
     const plan = this.#of.body;
     if (plan.kind !== 'judge') return null;
     const mostBytes = Math.min(this.#parts.limits.maxRequestBodyBytes, plan.mostBytes);
-    const release = this.#parts.judged.take(this.#of.head.contentLength ?? mostBytes);
-    if (release === null) return fault(new Fault('overloaded', 'bodies that wait for judgement take up all the memory that they may'));
-    try {
-      if (this.#of.head.expectsContinue) this.#exchange.sendContinue();
-      const bytes = this.#body === null ? Buffer.alloc(0) : await this.#body.collect();
-      if (bytes === null) return this.#calledOff();
-      const { refusal, reported } = plan.judge(bytes);
-      this.#of.reported ??= reported;
-      return refusal === null ? null : { kind: 'refused', refusal, closes: false };
-    } finally {
-      release();
-    }
+    this.#release = this.#parts.judged.take(this.#of.head.contentLength ?? mostBytes);
+    if (this.#release === null)
+      return fault(new Fault('overloaded', 'bodies that wait for judgement take up all the memory that they may'));
+    if (this.#of.head.expectsContinue) this.#exchange.sendContinue();
+    const bytes = this.#body === null ? Buffer.alloc(0) : await this.#body.collect();
+    if (bytes === null) return this.#calledOff();
+    const { refusal, reported } = plan.judge(bytes);
+    this.#of.reported ??= reported;
+    return refusal === null ? null : { kind: 'refused', refusal, closes: false };
   }
 
   async #tryAndRepeat(): Promise<Outcome> {

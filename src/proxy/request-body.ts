@@ -68,6 +68,9 @@ export class RequestBody {
    * bytes and no others.
    */
   collect(): Promise<Buffer | null> {
+    // Refused or broken off before anyone asked for it: nothing would ever end the wait.
+    if (this.#parts.source.destroyed) this.#break();
+    if (this.#ending.kind === 'broken') return Promise.resolve(null);
     const { promise, resolve } = Promise.withResolvers<Buffer | null>();
     this.#collected = resolve;
     this.#awaitsContinue = false;
