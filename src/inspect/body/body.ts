@@ -4,7 +4,7 @@
 import type { Refusal } from '../../errors.ts';
 import { BodyFault } from './body-fault.ts';
 import { type CertificateRequest, readCertificateRequest } from './csr-request.ts';
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from './json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson, parseJsonOutline } from './json.ts';
 import { touchedByJsonPatch } from './json-patch.ts';
 import { type BodyTarget, type ExpectedKind, expectKind } from './kinds.ts';
 import { isPatchType, type MediaType, type ObjectType, type PatchType, readMediaType } from './media-type.ts';
@@ -31,7 +31,7 @@ export interface JudgedBody {
   readonly mediaType: MediaType;
   /** Of an object body, in the names and forms of JSON also where it came as protobuf; null for a patch. */
   readonly object: JsonObject | null;
-  /** Of a patch, the document as sent: an object, or the list of a JSON patch. */
+  /** Of a patch, the document as sent: an object, or the list of a JSON patch. Made when it is first asked for: most rules look at `touched` alone. */
   readonly patch: JsonValue;
   /** JSON pointers that a patch touches, each once; for object bodies none. */
   readonly touched: readonly string[];
@@ -51,12 +51,19 @@ export function readBody(bytes: Buffer, context: BodyContext): ReadBody {
   const expected = expectKind(context.info, context.method);
   if (mediaType === 'application/vnd.kubernetes.protobuf' && (expected?.message ?? null) === null) return unsupported(context);
   try {
-    const body = isPatchType(mediaType) ? readPatch(bytes, mediaType) : readObject(bytes, mediaType, expected);
-    const document = body.object ?? body.patch;
-    const stated = isJsonObject(document) ? readStated(document, context.info, expected) : nothing.stated;
-    const isRequest = body.kind === 'object' && expected?.kind === 'CertificateSigningRequest';
-    const csr = isRequest && body.object !== null ? readCertificateRequest(body.object) : null;
-    return { ok: true, body: { ...body, mediaType, stated, csr } };
+    const { kind, object, touched, outline, patch } = isPatchType(mediaType)
+      ? readPatch(bytes, mediaType)
+      : readObject(bytes, mediaType, expected);
+    const stated = isJsonObject(outline) ? readStated(outline, context.info, expected) : nothing.stated;
+    const isRequest = expected?.kind === 'CertificateSigningRequest';
+    const csr = isRequest && object !== null ? readCertificateRequest(object) : null;
+    const body: JudgedBody = {
+      ...{ kind, object, touched, mediaType, stated, csr },
+      get patch() {
+        return patch();
+      },
+    };
+    return { ok: true, body };
   } catch (error) {
     if (error instanceof BodyFault) return { ok: false, refusal: { rule: error.rule, detail: error.message } };
     throw error;
@@ -77,17 +84,24 @@ function unsupported({ contentType, method, info }: BodyContext): ReadBody {
   return { ok: false, refusal: { rule: 'body-media-type', detail } };
 }
 
-type Content = Pick<JudgedBody, 'kind' | 'object' | 'patch' | 'touched'>;
+interface Content extends Pick<JudgedBody, 'kind' | 'object' | 'touched'> {
+  /** The document, as far as the objects in it reach; lists may be empty. */
+  readonly outline: JsonValue;
+  readonly patch: () => JsonValue;
+}
 
 function readObject(bytes: Buffer, mediaType: ObjectType, expected: ExpectedKind | null): Content {
   const isProtobuf = mediaType === 'application/vnd.kubernetes.protobuf';
   const object = isProtobuf ? readProtobuf(bytes, expected?.message ?? '') : requireObject(parseJson(bytes));
-  return { kind: 'object', object, patch: null, touched: [] };
+  return { kind: 'object', object, outline: object, patch: () => null, touched: [] };
 }
 
+/** Only a JSON patch has what it touches in a list; of the others a list is touched as a whole, whatever it holds. */
 function readPatch(bytes: Buffer, mediaType: PatchType): Content {
-  const patch = parseJson(bytes);
-  return { kind: 'patch', object: null, patch, touched: findTouched(bytes, patch, mediaType) };
+  const outline = mediaType === 'application/json-patch+json' ? parseJson(bytes) : parseJsonOutline(bytes);
+  let whole: JsonValue | undefined;
+  const patch = (): JsonValue => (whole ??= parseJson(bytes));
+  return { kind: 'patch', object: null, outline, patch, touched: findTouched(bytes, outline, mediaType) };
 }
 
 function findTouched(bytes: Buffer, patch: JsonValue, mediaType: PatchType): readonly string[] {

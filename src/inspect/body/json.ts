@@ -3,6 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { BodyFault } from './body-fault.ts';
+import { readNumber, readStringLiteral } from './json-literal.ts';
 
 /**
  * Numbers: an integer literal within ±(2^53-1) and every literal with a fraction or an exponent is a `number`; a larger integer of 64 bits with sign is
@@ -21,6 +22,8 @@ export const MAX_JSON_DEPTH = 64;
 const MAX_KEYS = 50_000;
 /** Keys of one object. The largest in Kubernetes are the data of ConfigMaps; a single table that grows to MAX_KEYS would take most of the time there is. */
 const MAX_MEMBERS = 10_000;
+/** Up to so many keys of one object are compared one by one, which is cheaper than a table. */
+const FEW_MEMBERS = 16;
 /** Values of all kinds together, so that lists are bounded as well as objects. */
 const MAX_VALUES = 100_000;
 /** Characters. Label keys have at most 317; `k:` keys of managedFields carry the key fields of a list item. */
@@ -40,9 +43,21 @@ export function isJsonArray(value: JsonValue | undefined): value is readonly Jso
 
 /** Throws BodyFault. Linear in the number of bytes, whatever they are. */
 export function parseJson(bytes: Buffer): JsonValue {
+  return new JsonParser(decodeText(bytes), false).document();
+}
+
+/**
+ * As parseJson, refusing whatever it refuses, but every list of the result is empty: for those who ask how far a document reaches. What is not built is
+ * most of a status patch, and of the work of the garbage collector.
+ */
+export function parseJsonOutline(bytes: Buffer): JsonValue {
+  return new JsonParser(decodeText(bytes), true).document();
+}
+
+function decodeText(bytes: Buffer): string {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) throw new BodyFault('body-form', 'JSON with a byte order mark');
   if (!isUtf8(bytes)) throw new BodyFault('body-form', 'JSON that is not UTF-8');
-  return new JsonParser(bytes.toString('utf8')).document();
+  return bytes.toString('utf8');
 }
 
 const code = {
@@ -73,9 +88,16 @@ class JsonParser {
   #depth = 0;
   #keys = 0;
   #values = 0;
+  readonly #isOutline: boolean;
+  /** Within a list that is checked and not kept. */
+  #skims = false;
+  /** Of the objects around, within such a list: as many as #openCount. */
+  readonly #openKeys: string[] = [];
+  #openCount = 0;
 
-  constructor(text: string) {
+  constructor(text: string, isOutline: boolean) {
     this.#text = text;
+    this.#isOutline = isOutline;
   }
 
   document(): JsonValue {
@@ -91,11 +113,11 @@ class JsonParser {
     this.#skipSpace();
     switch (this.#text.charCodeAt(this.#at)) {
       case code.openBrace:
-        return this.#object();
+        return this.#skims ? this.#skimObject() : this.#object();
       case code.openBracket:
         return this.#array();
       case code.quote:
-        return this.#string(MAX_STRING_CHARACTERS);
+        return this.#string(MAX_STRING_CHARACTERS, !this.#skims);
       case code.letterT:
         return this.#word('true', true);
       case code.letterF:
@@ -113,28 +135,67 @@ class JsonParser {
     if (this.#closes(code.closeBrace)) return object;
     let members = 0;
     do {
-      this.#skipSpace();
       members += 1;
-      this.#keys += 1;
-      if (members > MAX_MEMBERS || this.#keys > MAX_KEYS)
-        throw this.#outOfBounds(`more than ${MAX_MEMBERS} keys in one object or ${MAX_KEYS} in all`);
-      const key = this.#string(MAX_KEY_CHARACTERS);
+      const key = this.#key(members);
       // Go takes the last of two, others the first. Keys that differ in case only are two keys, as for sigs.k8s.io/json.
       if (key in object) throw this.#malformed('the same key twice');
-      this.#skipSpace();
-      if (this.#text.charCodeAt(this.#at) !== code.colon) throw this.#malformed('no colon after a key');
-      this.#at += 1;
+      this.#colon();
       object[key] = this.#value();
     } while (this.#continues(code.closeBrace));
     return object;
   }
 
-  #array(): JsonValue[] {
+  /** The same, without an object: its keys stand on a stack while it is open. */
+  #skimObject(): null {
+    this.#enter();
+    if (this.#closes(code.closeBrace)) return null;
+    const firstKey = this.#openCount;
+    let many: Set<string> | null = null;
+    do {
+      const members = this.#openCount - firstKey + 1;
+      const key = this.#key(members);
+      if (members > FEW_MEMBERS) many ??= new Set(this.#openKeys.slice(firstKey, this.#openCount));
+      if (many?.has(key) ?? this.#isOpen(key, firstKey)) throw this.#malformed('the same key twice');
+      many?.add(key);
+      this.#openKeys[this.#openCount] = key;
+      this.#openCount += 1;
+      this.#colon();
+      this.#value();
+    } while (this.#continues(code.closeBrace));
+    this.#openCount = firstKey;
+    return null;
+  }
+
+  #isOpen(key: string, firstKey: number): boolean {
+    for (let at = firstKey; at < this.#openCount; at += 1) if (this.#openKeys[at] === key) return true;
+    return false;
+  }
+
+  #key(members: number): string {
+    this.#skipSpace();
+    this.#keys += 1;
+    if (members > MAX_MEMBERS || this.#keys > MAX_KEYS)
+      throw this.#outOfBounds(`more than ${MAX_MEMBERS} keys in one object or ${MAX_KEYS} in all`);
+    return this.#string(MAX_KEY_CHARACTERS, true);
+  }
+
+  #colon(): void {
+    this.#skipSpace();
+    if (this.#text.charCodeAt(this.#at) !== code.colon) throw this.#malformed('no colon after a key');
+    this.#at += 1;
+  }
+
+  #array(): readonly JsonValue[] {
     this.#enter();
     const array: JsonValue[] = [];
     if (this.#closes(code.closeBracket)) return array;
-    do array.push(this.#value());
-    while (this.#continues(code.closeBracket));
+    const wasSkimming = this.#skims;
+    this.#skims ||= this.#isOutline;
+    do {
+      const value = this.#value();
+      if (!this.#skims) array.push(value);
+    } while (this.#continues(code.closeBracket));
+    this.#skims = wasSkimming;
     return array;
   }
 
@@ -170,7 +231,8 @@ class JsonParser {
     this.#depth -= 1;
   }
 
-  #string(maxCharacters: number): string {
+  /** '' where it is not kept. */
+  #string(maxCharacters: number, isKept: boolean): string {
     const text = this.#text;
     const start = this.#at + 1;
     if (text.charCodeAt(this.#at) !== code.quote) throw this.#malformed('no string where one belongs');
@@ -184,12 +246,13 @@ class JsonParser {
     }
     if (at - start > maxCharacters) throw this.#outOfBounds(`a string of ${at - start} characters where ${maxCharacters} are allowed`);
     this.#at = at + 1;
-    return isEscaped ? this.#unescape(text.slice(start - 1, at + 1)) : text.slice(start, at);
+    if (isEscaped) return this.#unescape(text.slice(start - 1, at + 1));
+    return isKept ? text.slice(start, at) : '';
   }
 
   /** `literal` has its quotes and no control characters: what JSON.parse can still object to is an escape that does not exist. */
   #unescape(literal: string): string {
-    const value = parseLiteral(literal);
+    const value = readStringLiteral(literal);
     if (value === null) throw this.#malformed('a string with a malformed escape');
     // Go replaces half of a surrogate pair by U+FFFD, JavaScript keeps it.
     if (!value.isWellFormed()) throw this.#malformed('a string with half of a surrogate pair');
@@ -204,8 +267,8 @@ class JsonParser {
 
   #number(): number | bigint {
     NUMBER.lastIndex = this.#at;
-    const literal = NUMBER.exec(this.#text)?.[0];
-    if (literal === undefined) throw this.#malformed('no value where one belongs');
+    if (!NUMBER.test(this.#text)) throw this.#malformed('no value where one belongs');
+    const literal = this.#text.slice(this.#at, NUMBER.lastIndex);
     if (literal.length > MAX_NUMBER_CHARACTERS) throw this.#outOfBounds(`a number of more than ${MAX_NUMBER_CHARACTERS} characters`);
     const value = readNumber(literal);
     // Go refuses 1e400 where JavaScript reads Infinity.
@@ -229,24 +292,5 @@ class JsonParser {
 
   #outOfBounds(what: string): BodyFault {
     return new BodyFault('body-bounds', `JSON with ${what}, at ${this.#at}`);
-  }
-}
-
-const LEAST_INT64 = -(2n ** 63n);
-const MOST_INT64 = 2n ** 63n - 1n;
-
-function readNumber(literal: string): number | bigint {
-  const rounded = Number(literal);
-  if (Number.isSafeInteger(rounded) || !/^-?[0-9]+$/.test(literal)) return rounded;
-  const exact = BigInt(literal);
-  return exact >= LEAST_INT64 && exact <= MOST_INT64 ? exact : rounded;
-}
-
-/** A JSON string, or null where it is none. */
-function parseLiteral(literal: string): string | null {
-  try {
-    return JSON.parse(literal) as string;
-  } catch {
-    return null;
   }
 }

@@ -54,9 +54,14 @@ export function touchedByStrategicPatch(patch: JsonObject): readonly string[] {
 function touchStrategic(object: JsonObject, pointer: string, touched: TouchedPointers): void {
   for (const [key, value] of Object.entries(object)) {
     if (key.startsWith('$')) touchDirective(key, value, { pointer, touched });
-    else if (isJsonObject(value) && Object.keys(value).length > 0) touchStrategic(value, childPointer(pointer, key), touched);
+    else if (isJsonObject(value) && !isAsEmpty(value)) touchStrategic(value, childPointer(pointer, key), touched);
     else touched.add(childPointer(pointer, key));
   }
+}
+
+/** Creates an empty object where there is none: `merge` says no more than its absence. */
+function isAsEmpty(object: JsonObject): boolean {
+  return Object.keys(object).every((key) => key === '$patch' && object[key] === 'merge');
 }
 
 function touchDirective(directive: string, value: JsonValue, at: { readonly pointer: string; readonly touched: TouchedPointers }): void {

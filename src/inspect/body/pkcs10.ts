@@ -1,7 +1,6 @@
 // PKCS#10 certificate requests (RFC 2986) in PEM: read as Go's crypto/x509 reads them, refusing what OpenSSL, BoringSSL and Go read differently, with the
 // request's own signature verified. Knows nothing of who may ask for what.
 
-import { createPublicKey } from 'node:crypto';
 import { isSignatureBy, readSignatureAlgorithm } from '../../certificate.ts';
 import { type Extension, extensionOids, parseExtensions } from '../../certificate-extensions.ts';
 import { contextTag, DerError, DerReader, tags } from '../../der.ts';
@@ -64,30 +63,23 @@ function readDer(der: Buffer): Pkcs10 {
   const subjectDer = tbs.element(tags.sequence);
   const subject = parseName(subjectDer);
   const spkiDer = tbs.element(tags.sequence);
-  const type = checkPublicKey(DerReader.over(spkiDer).enter(tags.sequence));
+  const { type, name: keyType } = checkPublicKey(DerReader.over(spkiDer).enter(tags.sequence));
   const extensions = readAttributes(tbs.enter(contextTag(0, 'constructed')));
   tbs.end();
-  const publicKey = createPublicKey({ key: spkiDer, format: 'der', type: 'spki' });
-  if (!isSignatureBy(publicKey, type, { tbsDer, signatureAlgorithm, signature: signature.bytes }))
+  if (!isSignatureBy(publicKeyPem(spkiDer), type, { tbsDer, signatureAlgorithm, signature: signature.bytes }))
     throw new BodyFault('csr-malformed', 'the request is not signed with its own key, by an algorithm that the hub takes');
-  const keyType = type === 'rsa' ? `RSA ${publicKey.asymmetricKeyDetails?.modulusLength}` : describeKey(spkiDer);
   return { subjectDer, subject, keyType, extensions, ...readAlternativeNames(extensions) };
 }
 
-const curveNames: Readonly<Record<string, string>> = {
-  '1.2.840.10045.3.1.7': 'EC P-256',
-  '1.3.132.0.34': 'EC P-384',
-  '1.3.132.0.35': 'EC P-521',
-  '1.3.132.0.33': 'EC P-224',
-};
+/** Characters of base64 in a line of PEM (RFC 7468 section 2). */
+const PEM_LINE = 64;
 
-/** Of a key that is not RSA: the curve stands behind the algorithm, where there is one. */
-function describeKey(spkiDer: Buffer): string {
-  const algorithm = DerReader.over(spkiDer).enter(tags.sequence).enter(tags.sequence);
-  algorithm.oid();
-  if (algorithm.isEmpty) return 'Ed25519';
-  const curve = algorithm.oid();
-  return curveNames[curve] ?? `EC ${curve}`;
+/** OpenSSL reads the very bytes that have been checked; around them there is nothing to read. */
+function publicKeyPem(spkiDer: Buffer): string {
+  const base64 = spkiDer.toString('base64');
+  let pem = '-----BEGIN PUBLIC KEY-----\n';
+  for (let at = 0; at < base64.length; at += PEM_LINE) pem += `${base64.slice(at, at + PEM_LINE)}\n`;
+  return `${pem}-----END PUBLIC KEY-----\n`;
 }
 
 /** RFC 2985 section 5.4.2. */

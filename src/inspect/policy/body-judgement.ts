@@ -38,14 +38,17 @@ const MAX_STEPS = 10_000;
 /** `rules` have admitted the head; there is at least one. */
 export function judgeBody(rules: readonly CompiledRule[], asked: AskedRequest, body: JudgedBody): PolicyBodyDecision {
   const judgement = new BodyJudgement(asked, body);
+  // The first that is content decides, so that a body for the one rule is not held against all of the other's conditions.
+  const satisfied = rules.find((rule) => judgement.isContent(rule));
+  if (satisfied !== undefined) return { allowed: true, rule: satisfied.id, refusal: null, reported: null, failures: [] };
   const verdicts = rules
-    .map((rule) => ({ rule, failures: judgement.findFailures(rule) }))
+    .map((rule) => ({ rule, failures: [...judgement.failuresOf(rule)] }))
     .toSorted((a, b) => a.failures.length - b.failures.length);
-  const content = verdicts.find(({ rule, failures }) => failures.length === 0 || !rule.body.actions.has('Deny'));
-  const { rule, failures } = content ?? verdicts[0] ?? { rule: null, failures: [] };
+  const lenient = verdicts.find(({ rule }) => !rule.body.actions.has('Deny'));
+  const { rule, failures } = lenient ?? verdicts[0] ?? { rule: null, failures: [] };
   const id = rule?.id ?? 'default-deny';
   const found: Refusal = { rule: 'policy-body', detail: sayFailures(id, failures) };
-  if (content !== undefined) return { allowed: true, rule: id, refusal: null, reported: failures.length === 0 ? null : found, failures };
+  if (lenient !== undefined) return { allowed: true, rule: id, refusal: null, reported: found, failures };
   return { allowed: false, rule: id, refusal: found, reported: null, failures };
 }
 
@@ -54,11 +57,12 @@ function sayFailures(rule: string, failures: readonly ValidationFailure[]): stri
   return `${rule}: ${reasons.join('; ')}`;
 }
 
-/** One body held against several rules: what they share is converted and counted once. */
+/** One body held against several rules: what they share is converted and counted once, and no expression is evaluated twice. */
 class BodyJudgement {
   readonly #asked: AskedRequest;
   readonly #body: JudgedBody;
   readonly #bindings: Record<string, CelInput> = {};
+  readonly #outcomes = new Map<Expression, CelOutcome>();
   readonly #sizes = new Map<string, number>();
 
   constructor(asked: AskedRequest, body: JudgedBody) {
@@ -66,18 +70,24 @@ class BodyJudgement {
     this.#body = body;
   }
 
-  findFailures({ id, body }: CompiledRule): readonly ValidationFailure[] {
-    const failures: ValidationFailure[] = [];
-    const actions = [...body.actions];
-    const fail = (message: string, detail: string | null): void => void failures.push({ rule: id, message, detail, actions });
-    if (!this.#hasName(body)) fail('the name in the body is not one that the rule has', null);
-    const known = new Map<string, CelOutcome>();
+  /** Looks no further than the first condition that does not hold. */
+  isContent(rule: CompiledRule): boolean {
+    return this.failuresOf(rule).next().done === true;
+  }
+
+  *failuresOf({ id, body }: CompiledRule): Generator<ValidationFailure, void> {
+    const failure = (message: string, detail: string | null): ValidationFailure => ({
+      rule: id,
+      message,
+      detail,
+      actions: [...body.actions],
+    });
+    if (!this.#hasName(body)) yield failure('the name in the body is not one that the rule has', null);
     for (const { expression, message } of body.validations) {
-      const outcome = this.#evaluate(expression, body.variables, known);
-      if (!outcome.ok) fail(message, outcome.detail);
-      else if (outcome.value !== true) fail(message, outcome.value === false ? null : 'the expression is neither true nor false');
+      const outcome = this.#outcomeOf(expression, body.variables);
+      if (!outcome.ok) yield failure(message, outcome.detail);
+      else if (outcome.value !== true) yield failure(message, outcome.value === false ? null : 'the expression is neither true nor false');
     }
-    return failures;
   }
 
   #hasName({ names }: BodyRule): boolean {
@@ -85,26 +95,34 @@ class BodyJudgement {
     return names === null || (name !== null && isOneOf(names, this.#asked.identity, name));
   }
 
-  /** Variables are evaluated when they are first read, once; each reads only those before it, so that this ends. */
-  #evaluate(expression: Expression, variables: BodyRule['variables'], known: Map<string, CelOutcome>): CelOutcome {
+  #outcomeOf(expression: Expression, variables: BodyRule['variables']): CelOutcome {
+    const known = this.#outcomes.get(expression);
+    if (known !== undefined) return known;
+    const outcome = this.#evaluate(expression, variables);
+    this.#outcomes.set(expression, outcome);
+    return outcome;
+  }
+
+  /** Variables are evaluated when they are first read; each reads only those before it, so that this ends. */
+  #evaluate(expression: Expression, variables: BodyRule['variables']): CelOutcome {
     const composed = new Map<string, CelValue>();
     for (const name of expression.composed) {
       const variable = variables.get(name);
       if (variable === undefined) return { ok: false, detail: `no variable ${name}` };
-      const outcome = known.get(name) ?? this.#evaluate(variable, variables, known);
-      known.set(name, outcome);
+      const outcome = this.#outcomeOf(variable, variables);
       if (!outcome.ok) return outcome;
       composed.set(name, outcome.value);
     }
     const size = this.#sizeFor(expression);
     if (size ** expression.power > MAX_STEPS) return { ok: false, detail: `too costly for a body with ${size} values` };
-    return expression.evaluate({ ...this.#bind(expression.reads), variables: celMap(composed) });
+    const bound = this.#bind(expression.reads);
+    return expression.evaluate(composed.size === 0 ? bound : { ...bound, variables: celMap(composed) });
   }
 
-  #bind(names: ReadonlySet<string>): Record<string, CelInput> {
+  #bind(names: ReadonlySet<string>): Readonly<Record<string, CelInput>> {
     const missing = [...names].filter((name) => !(name in this.#bindings));
     if (missing.includes('request') || missing.includes('identity')) Object.assign(this.#bindings, bindHead(this.#asked));
-    return Object.assign(this.#bindings, bindBody(this.#body, missing));
+    return missing.length === 0 ? this.#bindings : Object.assign(this.#bindings, bindBody(this.#body, missing));
   }
 
   /** The values that it can go through: of what it reads itself, or of all where it reads variables. */
@@ -118,11 +136,12 @@ class BodyJudgement {
   #sizeOf(name: string): number {
     const known = this.#sizes.get(name);
     if (known !== undefined) return known;
-    const { object, patch, touched, csr } = this.#body;
+    const body = this.#body;
+    const { csr } = body;
     const counted: Readonly<Record<string, () => number>> = {
-      object: () => countValues(object),
-      patch: () => countValues(patch),
-      touched: () => touched.length,
+      object: () => countValues(body.object),
+      patch: () => countValues(body.patch),
+      touched: () => body.touched.length,
       csr: () => (csr === null ? 0 : countValues({ ...csr })),
     };
     const size = counted[name]?.() ?? 0;

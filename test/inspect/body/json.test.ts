@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BodyFault } from '../../../src/inspect/body/body-fault.ts';
-import { type JsonValue, parseJson } from '../../../src/inspect/body/json.ts';
+import { type JsonValue, parseJson, parseJsonOutline } from '../../../src/inspect/body/json.ts';
 import { cpuMs, plain } from './reading.ts';
 
 const MIB = 1024 * 1024;
@@ -211,3 +211,56 @@ for (const [what, text] of hostile) {
     assert.ok(Math.min(...runs) < 50, runs.join(' '));
   });
 }
+
+test('an outline is the document with every list empty, and refuses what the document is refused for', () => {
+  const resultOf = (parse: (bytes: Buffer) => JsonValue, bytes: Buffer): unknown => {
+    try {
+      return plain(parse(bytes));
+    } catch (error) {
+      if (error instanceof BodyFault) return `${error.rule}: ${error.message}`;
+      throw error;
+    }
+  };
+  const emptied = (value: unknown): unknown => {
+    if (Array.isArray(value)) return [];
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, emptied(inner)]));
+  };
+  const check = (text: string): void => {
+    const bytes = Buffer.from(text);
+    assert.deepEqual(resultOf(parseJsonOutline, bytes), emptied(resultOf(parseJson, bytes)), text);
+  };
+  const document = fc.json({ maxDepth: 6, stringUnit: 'grapheme' });
+  const piece = fc.constantFrom(
+    '"',
+    '\\',
+    '\\u00',
+    ',',
+    ':',
+    '[',
+    ']',
+    '{',
+    '}',
+    '{"a":1,"a":2}',
+    '-',
+    '1e999',
+    'nul',
+    '\n',
+    '[{"b":[',
+    '"a":',
+  );
+  fc.assert(fc.property(document, check));
+  const cut = fc.tuple(document, fc.nat(), fc.nat(3), piece).map(([text, place, removed, put]) => {
+    const at = place % (text.length + 1);
+    return text.slice(0, at) + put + text.slice(at + removed);
+  });
+  fc.assert(fc.property(cut, check), { numRuns: 2_000 });
+  // In lists, where nothing is kept: few keys are compared one by one, many are not.
+  const members = (count: number): string[] => Array.from({ length: count }, (_, at) => `"k${at}":{"k${at}":[{"k0":1}]}`);
+  for (const count of [1, 15, 16, 17, 18, 40]) {
+    check(`[{${members(count).join(',')}}]`);
+    for (const again of [0, count >> 1, count - 1]) check(`[{${[...members(count), `"k${again}":1`].join(',')}}]`);
+  }
+  for (const bound of [`{"a":[${'1,'.repeat(100_000)}1]}`, `{"a":[{${members(10_001).join(',')}}]}`, `{"a":${'['.repeat(70)}`])
+    check(bound);
+});

@@ -89,6 +89,7 @@ const touched: readonly (readonly [what: string, contentType: string, patch: unk
   ['$patch delete touches its object', STRATEGIC_PATCH, { spec: { a: { $patch: 'delete' } } }, ['/spec/a']],
   ['$patch at the top touches everything', STRATEGIC_PATCH, { $patch: 'replace', status: { a: 1 } }, ['', '/status/a']],
   ['$patch merge touches nothing by itself', STRATEGIC_PATCH, { status: { $patch: 'merge', a: 1 } }, ['/status/a']],
+  ['$patch merge and nothing else is an empty object', STRATEGIC_PATCH, { status: { $patch: 'merge' } }, ['/status']],
   ['$patch in an element of a list touches the list', STRATEGIC_PATCH, { spec: { l: [{ $patch: 'replace' }] } }, ['/spec/l']],
   ['$retainKeys touches its object', STRATEGIC_PATCH, { spec: { $retainKeys: ['a'], a: 1 } }, ['/spec', '/spec/a']],
   [
