@@ -3,14 +3,18 @@
 
 import { benchBody } from './body.ts';
 import { benchLeaf } from './leaf.ts';
+import { benchLease } from './lease-latency.ts';
 import { benchRequest } from './request.ts';
+import { benchRotation } from './rotation.ts';
 import { benchStream } from './stream.ts';
 import { benchVerdict } from './verdict.ts';
 
 const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   body: benchBody,
   leaf: benchLeaf,
+  lease: benchLease,
   request: benchRequest,
+  rotation: () => benchRotation(),
   stream: benchStream,
   verdict: benchVerdict,
 };

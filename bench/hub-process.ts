@@ -1,4 +1,4 @@
-// The hub of a bench: answers at once with a small object, or with a list of as many bytes as the query sets for its limit.
+// The hub of a bench: answers each request, as soon as it has its body, with a small object, or with a list of as many bytes as the query sets for its limit.
 
 import { readFileSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
@@ -22,16 +22,23 @@ const server = createSecureServer({
   ca: read('trust.crt'),
   requestCert: true,
   rejectUnauthorized: true,
-  settings: { maxConcurrentStreams: 2_000 },
+  // As kube-apiserver has them (k8s.io/apiserver pkg/server/secure_serving.go).
+  settings: { maxConcurrentStreams: 2_000, initialWindowSize: 256 * 1024 },
 });
 server.on('stream', (stream, headers) => {
   stream.on('error', () => undefined);
   const bytes = Number(new URL(headers[':path'] ?? '/', 'https://hub').searchParams.get('limit') ?? 0);
   if (bytes > 0) return sendLarge(stream, bytes);
-  stream.respond({ ':status': 200, 'content-type': 'application/json', 'content-length': SMALL.length });
-  stream.end(SMALL);
+  if (headers[':method'] === 'GET') return sendSmall(stream);
+  stream.once('end', () => sendSmall(stream));
+  stream.resume();
 });
 server.listen(0, '127.0.0.1', () => reportTo(process, (server.address() as AddressInfo).port));
+
+function sendSmall(stream: ServerHttp2Stream): void {
+  stream.respond({ ':status': 200, 'content-type': 'application/json', 'content-length': SMALL.length });
+  stream.end(SMALL);
+}
 
 function sendLarge(stream: ServerHttp2Stream, bytes: number): void {
   stream.respond({ ':status': 200, 'content-type': 'application/json' });

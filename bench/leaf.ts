@@ -2,7 +2,7 @@
 
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { parseCertificate } from '../src/certificate.ts';
-import { createLeafProfile, reissueLeaf } from '../src/proxy/leaf.ts';
+import { createLeafProfile, reissueLeaf } from '../src/leaf.ts';
 import { klusterletSubject, makeClient, makeOpenShiftSigner } from '../test/pki.ts';
 import { toSigner } from '../test/proxy/test-proxy.ts';
 import { median, sayMedian } from './median.ts';

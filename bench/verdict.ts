@@ -1,28 +1,18 @@
 // What a verdict costs, with every built-in pack loaded: CPU for the policies alone and for the whole judgement of a head, over what real klusterlets
 // sent, and for the conditions on a certificate request. Then a million verdicts, which must leave no memory behind.
 
-import { readFileSync } from 'node:fs';
-import type { Identity } from '../src/identity.ts';
 import { readBody } from '../src/inspect/body/body.ts';
-import { type HeadLimits, judge, readRequestTarget, type RequestHead, type RequestInfo } from '../src/inspect/inspect.ts';
 import type { CompiledPolicies, PolicyDecision } from '../src/inspect/policy/policy.ts';
 import { addon, ask, bodyOf, klusterlet, policyOf } from '../test/inspect/policy-asking.ts';
 import { loadPacks } from '../test/packs/loading.ts';
+import { cpuMicroseconds } from './cpu-time.ts';
 import { sayMedian } from './median.ts';
+import { readRecorded, requireHead, type Sent } from './recorded.ts';
 
 const ROUNDS = 7;
 const VERDICTS_A_ROUND = 20_000;
 const BODIES_A_ROUND = 300;
 const VERDICTS_FOR_MEMORY = 1_000_000;
-
-/** As in countersign.example.yaml. */
-const limits: HeadLimits = {
-  maxHeaderBytes: 16_384,
-  maxHeaders: 64,
-  maxQueryParameters: 32,
-  maxTargetBytes: 8_192,
-  maxRequestBodyBytes: 3 * 1024 * 1024,
-};
 
 export function benchVerdict(): Promise<readonly string[]> {
   const policies = loadPacks();
@@ -41,7 +31,7 @@ export function benchVerdict(): Promise<readonly string[]> {
       VERDICTS_A_ROUND,
       inTurn(heads, ({ info }) => requireDenial(policies.decide(info, { identity: stranger }))),
     ],
-    ['granted, the whole head      ', VERDICTS_A_ROUND, inTurn(heads, ({ head }) => judgeHead(head, sender, policies))],
+    ['granted, the whole head      ', VERDICTS_A_ROUND, inTurn(heads, ({ head }) => void requireHead(head, sender, policies))],
     ['conditions of a certificate  ', BODIES_A_ROUND, certificateRequest(sent, policies)],
   ];
   const figures = operations.map(([name, times, operation]) => {
@@ -54,37 +44,8 @@ export function benchVerdict(): Promise<readonly string[]> {
   });
   const costliest = costliestCondition();
   const milliseconds = Array.from({ length: ROUNDS }, () => cpuMicroseconds(costliest, BODIES_A_ROUND / 10) / 1_000);
-  const memory = measureMemory(inTurn(heads, ({ head }) => judgeHead(head, sender, policies)));
+  const memory = measureMemory(inTurn(heads, ({ head }) => void requireHead(head, sender, policies)));
   return Promise.resolve([...figures, `CPU of the costliest condition that is evaluated: ${sayMedian(milliseconds, 'ms')}`, memory]);
-}
-
-interface Sent {
-  readonly head: RequestHead;
-  readonly info: RequestInfo;
-  readonly body: Buffer;
-}
-
-interface RecordedLine {
-  readonly subject: string | null;
-  readonly method: string;
-  readonly target: string;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body: string;
-}
-
-/** What the klusterlet sent with its certificate. */
-function readRecorded(): readonly Sent[] {
-  const lines = readFileSync(new URL('../fixtures/recorded/recorded-requests.jsonl', import.meta.url), 'utf8')
-    .trim()
-    .split('\n');
-  const recorded = lines.map((line) => JSON.parse(line) as RecordedLine).filter(({ subject }) => subject !== null);
-  return recorded.map(({ method, target, headers, body }) => {
-    const read = readRequestTarget(method, target);
-    if (!read.ok) throw new Error(read.refusal.detail);
-    const flat = headers.flat();
-    const head: RequestHead = { httpVersion: '2.0', method, target, authority: 'hub.example.com', headers: flat, hasBody: body !== '' };
-    return { head, info: read.info, body: Buffer.from(body, 'base64') };
-  });
 }
 
 function inTurn<Item>(items: readonly Item[], operation: (item: Item) => void): () => void {
@@ -102,11 +63,6 @@ function requireGrant({ refusal }: PolicyDecision): void {
 
 function requireDenial({ allowed, rule }: PolicyDecision): void {
   if (allowed) throw new Error(`granted by ${rule}`);
-}
-
-function judgeHead(head: RequestHead, identity: Identity, policies: CompiledPolicies): void {
-  const verdict = judge(head, identity, { policies, mode: 'enforce' }, limits);
-  if (!verdict.allow) throw new Error(verdict.refusal.detail);
 }
 
 /** What the rules say to a body that has been read; `npm run bench -- body` has the reading. */
@@ -156,11 +112,4 @@ function measureMemory(operation: () => void): string {
 function heapMiB(): number {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed / 1024 / 1024;
-}
-
-function cpuMicroseconds(operation: () => void, times: number): number {
-  const before = process.cpuUsage();
-  for (let n = 0; n < times; n += 1) operation();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / times;
 }

@@ -24,6 +24,7 @@ export class AuditTrail {
   /** How much of the first line has been written already. */
   #partialBytes = 0;
   #lost = 0;
+  #lostSinceStart = 0;
   #lostReportedAtMs = Number.NEGATIVE_INFINITY;
   #state: 'open' | 'paused' | 'closed' = 'open';
   #isFailing = false;
@@ -38,10 +39,16 @@ export class AuditTrail {
     this.#log = log;
   }
 
+  /** Since it was opened. */
+  get linesLost(): number {
+    return this.#lostSinceStart;
+  }
+
   append(line: object): void {
     const bytes = encode(line);
     if (this.#state === 'closed' || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       this.#lost += 1;
+      this.#lostSinceStart += 1;
       this.#reportLost(LOST_REPORT_PERIOD_MS);
       return;
     }
@@ -66,6 +73,7 @@ export class AuditTrail {
     });
     await Promise.race([this.#start(), deadline]);
     this.#lost += this.#lines.length;
+    this.#lostSinceStart += this.#lines.length;
     this.#reportLost(0);
     await Promise.race([this.#sink.close().catch(() => undefined), deadline]);
     cancelDeadline();

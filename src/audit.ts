@@ -101,8 +101,13 @@ export interface Audit {
   close(): Promise<void>;
 }
 
+export interface OpenAudit extends Audit {
+  /** Since the start. */
+  readonly linesLost: number;
+}
+
 /** Rejects when the file cannot be opened: a trail that is asked for and cannot be written is a reason not to start. */
-export async function openAudit(settings: AuditSettings, around: { readonly clock: Clock; readonly log: Log }): Promise<Audit> {
+export async function openAudit(settings: AuditSettings, around: { readonly clock: Clock; readonly log: Log }): Promise<OpenAudit> {
   const openSink = (): Promise<AuditSink> =>
     settings.file === '-' ? Promise.resolve(openStandardOutputSink()) : openFileSink(settings.file);
   const trail = new AuditTrail(await openSink(), around);
@@ -113,6 +118,9 @@ export async function openAudit(settings: AuditSettings, around: { readonly cloc
     },
     reopen: () => (settings.file === '-' ? Promise.resolve() : trail.replace(openSink)),
     close: () => trail.close(),
+    get linesLost() {
+      return trail.linesLost;
+    },
   };
 }
 

@@ -29,6 +29,13 @@ export type EventName =
   | 'signer-missing'
   | 'signer-waits'
   | 'signer-ended'
+  | 'signer-probing'
+  | 'signer-not-accepted'
+  | 'signer-unproven'
+  | 'signer-proven'
+  | 'signer-rejected'
+  | 'signer-rolled-back'
+  | 'signer-withdrawn'
   | 'trust-published'
   | 'trust-refused'
   | 'trust-removed'
@@ -42,6 +49,9 @@ export type EventName =
   | 'watch-ended'
   | 'watch-failed'
   | 'hub-refused-leaf'
+  | 'sessions-moving'
+  | 'sessions-moved'
+  | 'session-moves-failed'
   | 'hub-fault'
   | 'connection-refused'
   | 'connection-closed-by-policy'
@@ -58,6 +68,11 @@ export type EventName =
   | 'audit-recovered'
   | 'audit-reopened'
   | 'audit-reopen-failed'
+  | 'admin-ready'
+  | 'alert-raised'
+  | 'alert-cleared'
+  | 'alert-delivery-failed'
+  | 'alert-delivery-recovered'
   | 'internal-error';
 
 /** Every event: its level and its sentence. The keys are stable, dashboards and alerts may name them. */
@@ -82,6 +97,22 @@ const eventTable: Readonly<Record<EventName, { level: Level; message: string }>>
   'signer-missing': { level: 'warn', message: 'the source holds no signer yet' },
   'signer-waits': { level: 'info', message: 'a signer that is not valid yet waits for its time' },
   'signer-ended': { level: 'error', message: 'the signer in use has ended and there is no other; nothing can be issued' },
+  'signer-probing': { level: 'info', message: 'a new signer is shown to the hub before it is used' },
+  'signer-not-accepted': { level: 'warn', message: 'the hub does not accept the new signer yet; the one before goes on' },
+  'signer-unproven': {
+    level: 'error',
+    message: 'a signer is in use that the hub has not accepted, because the one before is about to end',
+  },
+  'signer-proven': { level: 'info', message: 'the hub accepts the signer in use' },
+  'signer-rejected': { level: 'error', message: 'the hub rejects the signer in use' },
+  'signer-rolled-back': {
+    level: 'error',
+    message: 'the hub rejects the signer that was in use and accepts the one before, which is in use again',
+  },
+  'signer-withdrawn': {
+    level: 'warn',
+    message: 'the hub no longer trusts a signer that was in use; what is open under it moves to the present one',
+  },
   'trust-published': { level: 'info', message: 'a trust bundle is in use' },
   'trust-refused': { level: 'warn', message: 'a trust bundle was refused; the one before goes on' },
   'trust-removed': { level: 'warn', message: 'the trust bundle is gone from its source; the last good one goes on' },
@@ -98,6 +129,9 @@ const eventTable: Readonly<Record<EventName, { level: Level; message: string }>>
     message: 'a watch on the hub cannot be held open; until it can, changes are found by the scheduled re-read',
   },
   'hub-refused-leaf': { level: 'error', message: 'the hub refused a certificate that was reissued and is held to be valid' },
+  'sessions-moving': { level: 'info', message: 'hub sessions move to certificates of the signer in use' },
+  'sessions-moved': { level: 'info', message: 'no hub session in use has a certificate of an older signer any more' },
+  'session-moves-failed': { level: 'warn', message: 'hub sessions could not move to newer certificates; they go on with those they have' },
   'hub-fault': { level: 'warn', message: 'a request could not be answered by the hub' },
   'connection-refused': { level: 'warn', message: 'a connection was turned away at a limit' },
   'connection-closed-by-policy': { level: 'info', message: 'an open connection was ended: its client certificate no longer holds' },
@@ -124,6 +158,11 @@ const eventTable: Readonly<Record<EventName, { level: Level; message: string }>>
   'audit-recovered': { level: 'info', message: 'the audit trail is written again' },
   'audit-reopened': { level: 'info', message: 'the audit file was opened anew' },
   'audit-reopen-failed': { level: 'error', message: 'the audit file cannot be opened anew; the open one goes on' },
+  'admin-ready': { level: 'info', message: 'metrics, health and status are served' },
+  'alert-raised': { level: 'warn', message: 'an alert was raised' },
+  'alert-cleared': { level: 'info', message: 'an alert is over' },
+  'alert-delivery-failed': { level: 'warn', message: 'alerts cannot be handed on; it is tried again until they can' },
+  'alert-delivery-recovered': { level: 'info', message: 'alerts are handed on again' },
   'internal-error': { level: 'error', message: 'an internal error; please report it' },
 };
 

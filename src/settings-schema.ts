@@ -5,6 +5,8 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { packNames } from './pack-names.ts';
+import { caSync } from './settings-ca-sync.ts';
+import { admin, alerts, hasEventAccount, NO_EVENT_ACCOUNT } from './settings-alarms.ts';
 import { hasQuarantineAccount, NO_QUARANTINE_ACCOUNT, quarantine } from './settings-quarantine.ts';
 import { rates } from './settings-rates.ts';
 import type { Settings } from './settings.ts';
@@ -13,7 +15,6 @@ import {
   count,
   duration,
   isFilePath,
-  isSchedule,
   milliseconds,
   namespaceName,
   objectName,
@@ -60,12 +61,12 @@ const settingsSchema = (folder: string): z.ZodType<Settings> => {
     }),
     hub: hub(path),
     caSync: caSync(path).prefault({}),
-    reissue: section({ lifetime: z.union([z.literal('match'), duration('10m', '8760h')], { error: LIFETIME }).default('match') })
-      .transform(({ lifetime }) => ({ lifetimeMs: lifetime }))
-      .prefault({}),
+    reissue: reissue.prefault({}),
     inspect: inspect(path).prefault({}),
     bootstrap: bootstrap(path).prefault({}),
     quarantine,
+    admin,
+    alerts: alerts(path),
     audit: section({
       file: z.union([z.literal('-'), path], { error: "a file name, or '-' for standard output" }).default('-'),
       requests: oneOf(['denied', 'all']).default('denied'),
@@ -76,6 +77,7 @@ const settingsSchema = (folder: string): z.ZodType<Settings> => {
     limits: limits.prefault({}),
   })
     .refine(hasQuarantineAccount, { path: ['quarantine'], error: NO_QUARANTINE_ACCOUNT, when: () => true })
+    .refine(hasEventAccount, { path: ['alerts', 'kubernetesEvents'], error: NO_EVENT_ACCOUNT, when: () => true })
     .refine(hasTokenKeys, { path: ['bootstrap', 'jwksFile'], error: NO_TOKEN_KEYS, when: () => true })
     .transform(({ drainTimeout, inspect: policies, ...rest }) => ({
       ...rest,
@@ -87,8 +89,11 @@ const settingsSchema = (folder: string): z.ZodType<Settings> => {
 const A_FILE = 'a file name, relative to the settings file or absolute (~ is not expanded)';
 const LIFETIME = 'match, or a duration from 10m (the shortest that a hub issues: csr-signer.md §5) to 8760h';
 
-/** The keys of a ConfigMap. */
-const DATA_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
+/** Each move is a new key, a signature and a TLS handshake, some 5 ms: the default takes a tenth of one core, and 2,000 agents under two minutes. */
+const reissue = section({
+  lifetime: z.union([z.literal('match'), duration('10m', '8760h')], { error: LIFETIME }).default('match'),
+  movesPerSecond: count(1, 10_000).default(20),
+}).transform(({ lifetime, movesPerSecond }) => ({ lifetimeMs: lifetime, movesPerSecond }));
 
 const hubUrl = z.string({ error: 'an https URL such as https://api.hub.example.com:6443' }).transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : null;
@@ -111,40 +116,6 @@ const hub = (path: z.ZodType<string, string>) =>
     connectTimeoutMs: connectTimeout,
     responseTimeoutMs: responseTimeout,
   }));
-
-/** Defaults: where OpenShift keeps the live signer and publishes what its API servers trust (csr-signer.md §1, §2). */
-const caSync = (path: z.ZodType<string, string>) => {
-  const schedule = text('a cron expression such as "* * * * *"', isSchedule).default('* * * * *');
-  const signer = section({
-    namespace: namespaceName.default('openshift-kube-controller-manager'),
-    secret: objectName.default('csr-signer'),
-  });
-  const trust = section({
-    namespace: namespaceName.default('openshift-config-managed'),
-    configMap: objectName.default('csr-controller-ca'),
-    key: text('a key of a ConfigMap', (key) => DATA_KEY.test(key)).default('ca-bundle.crt'),
-  });
-  const kubernetes = section({
-    source: z.literal('kubernetes'),
-    kubeconfigFile: path.nullable().default(null),
-    signer: signer.prefault({}),
-    trust: trust.prefault({}),
-    schedule,
-  });
-  const files = section({
-    source: z.literal('files'),
-    files: section({ certificateFile: path, keyFile: path, trustBundleFile: path }),
-    schedule,
-  });
-  const expected = 'a mapping whose source is kubernetes or files';
-  return z.preprocess(
-    (value) =>
-      typeof value === 'object' && value !== null && !Array.isArray(value) && !('source' in value)
-        ? { source: 'kubernetes', ...value }
-        : value,
-    z.discriminatedUnion('source', [kubernetes, files], { error: expected }),
-  );
-};
 
 /** A policy is a file that a person wrote; more than these are one file too many each. */
 const MAX_POLICY_FILES = 64;

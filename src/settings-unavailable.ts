@@ -11,11 +11,6 @@ interface Unavailable {
 }
 
 const UNAVAILABLE: readonly Unavailable[] = [
-  { path: ['admin'], expected: 'no such key: there is no admin port (/metrics, /status, /readyz) until a later version; remove it' },
-  {
-    path: ['caSync', 'probe'],
-    expected: 'no such key: a new signer is used without asking the hub first until a later version; remove it',
-  },
   { path: ['processes'], except: ['single'], expected: 'single: everything runs in one process until a later version' },
 ];
 

@@ -18,6 +18,8 @@ export interface Settings {
   readonly inspect: InspectSettings;
   readonly bootstrap: BootstrapSettings;
   readonly quarantine: QuarantineSettings;
+  readonly admin: AdminSettings;
+  readonly alerts: AlertSettings;
   readonly audit: AuditSettings;
   /** After SIGTERM: how long open requests and watches may go on. */
   readonly drainTimeoutMs: number;
@@ -56,17 +58,30 @@ export interface KubernetesCaSyncSettings {
   readonly trust: { readonly namespace: string; readonly configMap: string; readonly key: string };
   /** Cron expression (`cron`): a full re-read besides the watch. */
   readonly schedule: string;
+  readonly probe: ProbeSettings;
 }
 
 export interface FilesCaSyncSettings {
   readonly source: 'files';
   readonly files: { readonly certificateFile: string; readonly keyFile: string; readonly trustBundleFile: string };
   readonly schedule: string;
+  readonly probe: ProbeSettings;
+}
+
+/** Whether the hub is asked before a new signer is used. */
+export interface ProbeSettings {
+  readonly enabled: boolean;
+  /** The cluster, which does not exist, that the canary leaf names: `system:open-cluster-management:<cluster>:canary`. */
+  readonly cluster: string;
+  /** `url`: hub.url alone; `all`: besides it every address of EndpointSlice default/kubernetes. */
+  readonly endpoints: 'url' | 'all';
 }
 
 export interface ReissueSettings {
   /** 'match': a leaf ends with its client certificate; a number: at most that long. Never after the signer in either case. */
   readonly lifetimeMs: number | 'match';
+  /** Hub sessions that move to a newer leaf of their own accord, per second. What a request waits for is issued besides. */
+  readonly movesPerSecond: number;
 }
 
 /** Requests with a bearer token and no client certificate: the import of a new cluster. */
@@ -94,6 +109,31 @@ export interface QuarantineSettings {
   readonly configMap: { readonly namespace: string; readonly name: string } | null;
   /** A ManagedCluster that is deleted or no longer accepted is cut off too. */
   readonly followHub: boolean;
+}
+
+/** Plain HTTP: metrics, health, status. */
+export interface AdminSettings {
+  /** An IP address, never a name. */
+  readonly address: string;
+  /** 0 asks the system for a free one. */
+  readonly port: number;
+}
+
+/** Where alarms go besides log, metrics and status page. */
+export interface AlertSettings {
+  /** Alerts in the format of Alertmanager's API v2; null: none. */
+  readonly webhook: WebhookSettings | null;
+  /** Events on the hub, in this namespace, written with the account of ca-sync; null: none. */
+  readonly kubernetesEvents: { readonly namespace: string } | null;
+}
+
+export interface WebhookSettings {
+  /** http or https, as `https://alertmanager.example.com/api/v2/alerts`. */
+  readonly url: URL;
+  /** What an https server is verified against, absolute; null: the authorities that Node knows. */
+  readonly caFile: string | null;
+  /** Holds a bearer token, absolute, read each time; null: none is sent. */
+  readonly tokenFile: string | null;
 }
 
 export interface AuditSettings {

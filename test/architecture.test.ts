@@ -42,14 +42,14 @@ const allowedParts: Readonly<Record<string, readonly string[]>> = {
   admin: [],
   demo: [],
   proxy: ['ca-sync', 'inspect'],
-  cli: ['ca-sync', 'inspect', 'proxy', 'demo'],
+  cli: ['ca-sync', 'inspect', 'proxy', 'demo', 'admin', 'compliance'],
   compliance: ['ca-sync', 'inspect', 'proxy', 'demo', 'cli', 'admin'],
 };
 
 /** Roots that are more than nouns: the edge of the process and the composition root. */
 const wiring: Readonly<Record<string, { readonly parts: readonly string[]; readonly importedFrom: readonly string[] }>> = {
   'src/main.ts': { parts: ['cli'], importedFrom: [] },
-  'src/countersign.ts': { parts: ['ca-sync', 'inspect', 'proxy'], importedFrom: ['cli', 'demo'] },
+  'src/countersign.ts': { parts: ['admin', 'ca-sync', 'inspect', 'proxy'], importedFrom: ['cli', 'demo'] },
 };
 
 function findWrongArrows(all: readonly Source[]): string[] {
@@ -110,7 +110,17 @@ test('imports of every form are read', () => {
 });
 
 test('judgement is pure: no sockets, files, timers, clock or randomness', () => {
-  const decisions = ['src/chain.ts', 'src/identity.ts', 'src/proxy/leaf.ts', 'src/ca-sync/rotation.ts', 'src/ca-sync/trust-following.ts'];
+  const rotation = [
+    'candidate',
+    'hub-opinion',
+    'review-answer',
+    'rotation',
+    'signer-window',
+    'sync-state',
+    'trust-following',
+    'usable-generations',
+  ];
+  const decisions = ['src/chain.ts', 'src/identity.ts', 'src/leaf.ts', ...rotation.map((name) => `src/ca-sync/${name}.ts`)];
   const pureModules = [
     'node:buffer',
     'node:crypto',

@@ -1,18 +1,24 @@
-// The rim of ca-sync: owns its timers, decides when the source is read, feeds what was read to the reducer and carries out what that says.
-// Never judges a signer itself, and never publishes anything but a whole checked value.
+// The rim of ca-sync: owns its timers, decides when the source is read, feeds what was read and what the hub answered to the reducer and carries out
+// what that says. Never judges a signer itself, and never publishes anything but a whole checked value.
 
 import { CronJob } from 'cron';
 import type { Cancel, Clock } from '../clock.ts';
 import type { Log } from '../events.ts';
 import { Live } from '../live.ts';
+import type { SyncView } from '../sync-view.ts';
+import { Asking } from './asking.ts';
+import type { AskingParts } from './asking.ts';
 import { backOffMs } from './back-off.ts';
+import { RefusedLeaves } from './refused-leaves.ts';
 import { readSigner } from './signer.ts';
 import type { Signer } from './signer.ts';
 import type { Found, Reading, Source } from './source.ts';
-import { initialModel, showState, stepSync } from './sync-state.ts';
-import type { SyncEffect, SyncEvent, SyncModel, SyncState } from './sync-state.ts';
+import { showSync } from './sync-showing.ts';
+import { startModel, stepSync } from './sync-state.ts';
+import type { SyncEffect, SyncEvent, SyncModel } from './sync-state.ts';
 import { readTrustBundle } from './trust-bundle.ts';
 import type { TrustBundle } from './trust-bundle.ts';
+import type { TrustProbe } from './trust-probe.ts';
 
 /** A change often comes as several hints (two objects, four file events); they are gathered into one read. */
 const HINT_GATHER_MS = 100;
@@ -23,22 +29,30 @@ const HINT_GAP_MS = 500;
 /** A candidate that waits for its time is noticed this late at most; also bounds how long a jump of the wall clock goes unseen. */
 const TICK_MS = 5_000;
 
+/** How often the hub is asked after the signer in use: often enough to tell before most agents notice, twelve small requests an hour. */
+const CHECK_MS = 5 * 60_000;
+
 export interface RunnerOptions {
-  readonly kind: SyncState['source'];
+  readonly kind: SyncView['source'];
   /** Cron expression. */
   readonly schedule: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
+  /** null: a signer is published as soon as it is valid, and the hub is never asked. */
+  readonly probe: TrustProbe | null;
 }
 
 export class SyncRunner {
   readonly signer: Live<Signer | null> = new Live<Signer | null>(null);
   readonly trust: Live<TrustBundle | null> = new Live<TrustBundle | null>(null);
-  readonly state: Live<SyncState>;
+  readonly usable: Live<ReadonlySet<number>> = new Live<ReadonlySet<number>>(new Set());
+  readonly state: Live<SyncView>;
   readonly #source: Source;
   readonly #options: RunnerOptions;
-  #model: SyncModel = initialModel;
+  readonly #asking: Asking | null;
+  readonly #refusedLeaves: RefusedLeaves;
+  #model: SyncModel;
   #running: Promise<void> = Promise.resolve();
   #queued: Promise<void> | null = null;
   #lastReadMs = Number.NEGATIVE_INFINITY;
@@ -51,19 +65,32 @@ export class SyncRunner {
   constructor(source: Source, options: RunnerOptions) {
     this.#source = source;
     this.#options = options;
-    this.state = new Live(showState(options.kind, initialModel));
+    this.#model = startModel(options.probe !== null);
+    this.state = new Live(showSync(options.kind, this.#model));
+    const answered: AskingParts['answered'] = (question, answers) => this.#take({ kind: 'hub-answered', question, answers });
+    this.#asking = options.probe === null ? null : new Asking({ ...options, probe: options.probe, answered });
+    this.#refusedLeaves = new RefusedLeaves(options.clock, (generation) => {
+      this.#take({ kind: 'hub-refused', generation });
+      void this.reread();
+    });
   }
 
-  /** Resolves when a first read was attempted, whatever came of it. Throws for a schedule that cron does not know. */
+  /**
+   * Resolves when a first read was attempted and, if it found a signer, the hub was asked about it once, whatever came of it. Throws for a schedule
+   * that cron does not know.
+   */
   async start(): Promise<void> {
     const job = CronJob.from({ cronTime: this.#options.schedule, onTick: () => void this.reread(), start: true, unrefTimeout: true });
     const stopTicking = this.#options.clock.every(TICK_MS, () => this.#take({ kind: 'tick' }));
+    const stopChecking = this.#options.clock.every(CHECK_MS, () => this.#take({ kind: 'check-due' }));
     this.#stopTimers = () => {
       void job.stop();
       stopTicking();
+      stopChecking();
     };
     this.#source.follow(() => this.#takeHint());
     await this.reread();
+    await this.#asking?.settled();
   }
 
   /** Resolves when a read that began after this call has ended. Calls that come while one is queued share it, so reads never pile up. */
@@ -76,12 +103,18 @@ export class SyncRunner {
     return this.#queued;
   }
 
+  /** The hub answered 401 to a leaf of this generation that is held to be valid. */
+  hubRefused(generation: number): void {
+    if (!this.#isClosed) this.#refusedLeaves.note(generation);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopTimers?.();
+    this.#refusedLeaves.close();
     this.#pendingHint?.();
     this.#pendingRetry?.();
-    await this.#source.close();
+    await Promise.all([this.#source.close(), this.#asking?.close()]);
     await this.#running;
   }
 
@@ -124,14 +157,27 @@ export class SyncRunner {
   #take(event: SyncEvent): void {
     const { model, effects } = stepSync(this.#model, event, this.#options.clock.now());
     this.#model = model;
+    this.#asking?.keepOnly(model.rotation.questions);
     for (const effect of effects) this.#guard(() => this.#carryOut(effect));
-    this.#guard(() => this.state.swap(showState(this.#options.kind, model)));
+    this.#guard(() => this.state.swap(showSync(this.#options.kind, model)));
+  }
+
+  /** Agents will soon come with certificates of this signer. A bundle read before the hub trusted it would turn them away until the next read. */
+  #seekTrustFor({ certificate }: Signer): void {
+    const { current } = this.trust;
+    const isTrusted = current?.authorities.some((one) => one.fingerprintSHA256 === certificate.fingerprintSHA256) ?? true;
+    if (!isTrusted) this.#takeHint();
   }
 
   #carryOut(effect: SyncEffect): void {
     switch (effect.kind) {
       case 'publish-signer':
+        this.#seekTrustFor(effect.signer);
         return this.signer.swap(effect.signer);
+      case 'publish-usable':
+        return this.usable.swap(effect.usable);
+      case 'ask-hub':
+        return this.#asking?.ask(effect.question, effect.tries);
       case 'publish-trust':
         return this.trust.swap(effect.trust);
       case 'log':

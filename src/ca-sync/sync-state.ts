@@ -1,76 +1,31 @@
-// Everything that ca-sync knows, as one value, and what each read or tick makes of it. Owns the order: trust before signer, so that whoever
-// hears of a new signer already sees the newest trust. Pure; and what it shows of itself is plain data, never a key.
+// Everything that ca-sync knows, as one value, and what each read, answer or tick makes of it. Owns the order: trust before signer, so that whoever
+// hears of a new signer already sees the newest trust. Pure.
 
-import type { Certificate } from '../certificate.ts';
-import { initialRotation, stepRotation } from './rotation.ts';
-import type { Incoming, LogEffect, RotationEffect, RotationState, Window } from './rotation.ts';
+import type { ProbeAnswer, RotationResult, SyncView } from '../sync-view.ts';
+import { stepRotation } from './rotation.ts';
+import { startRotation } from './rotation-state.ts';
+import type { LogEffect, RotationEffect, RotationEvent, RotationState, RotationStep } from './rotation-state.ts';
 import type { SignerVerdict } from './signer.ts';
 import type { Found, SourceFailure } from './source.ts';
 import type { TrustVerdict } from './trust-bundle.ts';
 import { initialTrust, stepTrust } from './trust-following.ts';
-import type { IncomingTrust, TrustEffect, TrustState } from './trust-following.ts';
-
-/** What an operator may see of ca-sync. Times are epoch milliseconds. */
-export interface SyncState {
-  readonly source: 'kubernetes' | 'files';
-  readonly signer: {
-    readonly current: (PublishedSigner & { readonly window: Window }) | null;
-    /** Checked, but not valid yet. */
-    readonly candidate: (CertificateSummary & { readonly sinceMs: number }) | null;
-    readonly refused: Refused | null;
-    readonly missing: Missing | null;
-    /** Was current and has not ended; newest first. */
-    readonly retiring: readonly PublishedSigner[];
-  };
-  readonly trust: {
-    readonly current: {
-      readonly fingerprint: string;
-      readonly authorities: readonly CertificateSummary[];
-      readonly skipped: readonly string[];
-    } | null;
-    readonly refused: Refused | null;
-    readonly missing: Missing | null;
-  };
-  /** When both were last read, whatever they held. */
-  readonly lastSuccessMs: number | null;
-  /** Why they cannot both be read now; null while they can. */
-  readonly lastError: { readonly code: string; readonly detail: string; readonly sinceMs: number } | null;
-}
-
-export interface CertificateSummary {
-  readonly subject: string;
-  readonly serial: string;
-  readonly fingerprintSHA256: string;
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-}
-
-export interface PublishedSigner extends CertificateSummary {
-  readonly generation: number;
-}
-
-export interface Refused {
-  readonly code: string;
-  readonly detail: string;
-  readonly fingerprintSHA256: string;
-  readonly sinceMs: number;
-}
-
-export interface Missing {
-  readonly detail: string;
-  readonly sinceMs: number;
-}
+import type { TrustEffect, TrustState } from './trust-following.ts';
 
 export interface SyncModel {
   readonly rotation: RotationState;
   readonly trust: TrustState;
+  /** Of the newest round, whichever signer it was about. */
+  readonly probe: readonly ProbeAnswer[];
+  readonly probeOfCurrent: readonly ProbeAnswer[];
+  readonly rotations: SyncView['rotations'];
+  readonly errors: SyncView['errors'];
   readonly lastSuccessMs: number | null;
-  readonly lastError: SyncState['lastError'];
+  readonly lastError: SyncView['lastError'];
 }
 
 export type SyncEvent =
   | { readonly kind: 'read'; readonly signer: Found<SignerVerdict>; readonly trust: Found<TrustVerdict> }
-  | { readonly kind: 'tick' };
+  | Extract<RotationEvent, { kind: 'tick' | 'hub-answered' | 'hub-refused' | 'check-due' }>;
 
 export type SyncEffect = RotationEffect | TrustEffect;
 
@@ -79,38 +34,42 @@ export interface SyncStep {
   readonly effects: readonly SyncEffect[];
 }
 
-export const initialModel: SyncModel = { rotation: initialRotation, trust: initialTrust, lastSuccessMs: null, lastError: null };
-
-export function stepSync(model: SyncModel, event: SyncEvent, nowMs: number): SyncStep {
-  if (event.kind === 'tick') {
-    const { state, effects } = stepRotation(model.rotation, event, nowMs);
-    return { model: { ...model, rotation: state }, effects };
-  }
-  const trust = takeTrust(model.trust, event.trust, nowMs);
-  const rotation = takeSigner(model.rotation, event.signer, nowMs);
-  const source = takeOutcome(model, [event.signer, event.trust], nowMs);
-  return {
-    model: { rotation: rotation.state, trust: trust.state, ...source.model },
-    effects: [...source.effects, ...trust.effects, ...rotation.effects],
-  };
+/** `isProbed`: whether the hub is asked before a signer is used. */
+export function startModel(isProbed: boolean): SyncModel {
+  const rotations = { published: 0, unproven: 0, refused: 0, 'rolled-back': 0 };
+  const asked = { probe: [], probeOfCurrent: [] };
+  return { rotation: startRotation(isProbed), trust: initialTrust, ...asked, rotations, errors: {}, lastSuccessMs: null, lastError: null };
 }
 
-export function showState(source: SyncState['source'], model: SyncModel): SyncState {
-  const { rotation, trust, lastSuccessMs, lastError } = model;
-  const { current, incoming } = rotation;
+export function stepSync(model: SyncModel, event: SyncEvent, nowMs: number): SyncStep {
+  const step = event.kind === 'read' ? takeReading(model, event, nowMs) : takeOther(model, event, nowMs);
+  const rotations = countRotations(model.rotations, step.effects);
+  return { model: { ...step.model, rotations, probeOfCurrent: keepAboutCurrent(step.model) }, effects: step.effects };
+}
+
+/** Whichever signer is asked about next, and whether the newest round came before or after a publication. */
+function keepAboutCurrent({ rotation: { current }, probe, probeOfCurrent }: SyncModel): readonly ProbeAnswer[] {
+  const isAbout = (answers: readonly ProbeAnswer[]): boolean =>
+    answers.some(({ fingerprintSHA256 }) => fingerprintSHA256 === current?.certificate.fingerprintSHA256);
+  return [probe, probeOfCurrent].find(isAbout) ?? [];
+}
+
+type ReadEvent = SyncEvent & { readonly kind: 'read' };
+
+function takeOther(model: SyncModel, event: Exclude<SyncEvent, ReadEvent>, nowMs: number): SyncStep {
+  const { state, effects } = stepRotation(model.rotation, event, nowMs);
+  const isAnswer = event.kind === 'hub-answered' && model.rotation.questions.some(({ id }) => id === event.question);
+  return { model: { ...model, rotation: state, probe: isAnswer ? event.answers : model.probe }, effects };
+}
+
+function takeReading(model: SyncModel, event: ReadEvent, nowMs: number): SyncStep {
+  const trust = takeTrust(model.trust, event.trust, nowMs);
+  const found = takeSigner(model.rotation, event.signer, nowMs);
+  const rotation = compareWithTrust(found, event, nowMs);
+  const source = takeOutcome(model, [event.signer, event.trust], nowMs);
   return {
-    source,
-    signer: {
-      current:
-        current === null ? null : { generation: current.generation, ...summarise(current.certificate), window: rotation.currentWindow },
-      candidate: incoming?.phase === 'candidate' ? { ...summarise(incoming.signer.certificate), sinceMs: incoming.sinceMs } : null,
-      refused: showRefused(incoming),
-      missing: showMissing(incoming),
-      retiring: rotation.retiring.map((signer) => ({ generation: signer.generation, ...summarise(signer.certificate) })),
-    },
-    trust: { current: showBundle(trust), refused: showRefused(trust.incoming), missing: showMissing(trust.incoming) },
-    lastSuccessMs,
-    lastError,
+    model: { ...model, rotation: rotation.state, trust: trust.state, ...source.model },
+    effects: [...source.effects, ...trust.effects, ...rotation.effects],
   };
 }
 
@@ -125,7 +84,7 @@ function takeTrust(state: TrustState, found: Found<TrustVerdict>, nowMs: number)
   }
 }
 
-function takeSigner(state: RotationState, found: Found<SignerVerdict>, nowMs: number): ReturnType<typeof stepRotation> {
+function takeSigner(state: RotationState, found: Found<SignerVerdict>, nowMs: number): RotationStep {
   switch (found.kind) {
     case 'found':
       return stepRotation(state, { kind: 'signer-found', verdict: found.value }, nowMs);
@@ -136,7 +95,14 @@ function takeSigner(state: RotationState, found: Found<SignerVerdict>, nowMs: nu
   }
 }
 
-type Outcome = Pick<SyncModel, 'lastSuccessMs' | 'lastError'>;
+/** Only where both were read in one go: a bundle alone may be of another time than the signers that we know. */
+function compareWithTrust(step: RotationStep, { signer, trust }: ReadEvent, nowMs: number): RotationStep {
+  if (signer.kind === 'failed' || trust.kind !== 'found' || !trust.value.ok) return step;
+  const compared = stepRotation(step.state, { kind: 'trust-read', authorities: trust.value.trust.authorities }, nowMs);
+  return { state: compared.state, effects: [...step.effects, ...compared.effects] };
+}
+
+type Outcome = Pick<SyncModel, 'lastSuccessMs' | 'lastError' | 'errors'>;
 
 /** A failure is told when it begins or becomes another one, and its end is told once. */
 function takeOutcome(model: SyncModel, found: readonly Found<unknown>[], nowMs: number): { model: Outcome; effects: readonly LogEffect[] } {
@@ -145,13 +111,13 @@ function takeOutcome(model: SyncModel, found: readonly Found<unknown>[], nowMs: 
   if (failures.length === 0) {
     const effects: LogEffect[] =
       before === null ? [] : [{ kind: 'log', event: 'sync-recovered', fields: { failedSince: new Date(before.sinceMs).toISOString() } }];
-    return { model: { lastSuccessMs: nowMs, lastError: null }, effects };
+    return { model: { lastSuccessMs: nowMs, lastError: null, errors: model.errors }, effects };
   }
   const { code, detail } = joinFailures(failures);
   const lastError = { code, detail, sinceMs: before?.sinceMs ?? nowMs };
   const isNews = before === null || before.code !== code;
   return {
-    model: { lastSuccessMs: model.lastSuccessMs, lastError },
+    model: { lastSuccessMs: model.lastSuccessMs, lastError, errors: countErrors(model.errors, failures) },
     effects: isNews ? [{ kind: 'log', event: 'sync-failed', fields: { code, detail } }] : [],
   };
 }
@@ -161,23 +127,25 @@ function joinFailures(failures: readonly SourceFailure[]): { code: string; detai
   return { code: failures[0]?.code ?? '', detail: [...details].join('; ') };
 }
 
-function summarise(certificate: Certificate): CertificateSummary {
-  const { subject, serial, fingerprintSHA256, notBeforeMs, notAfterMs } = certificate;
-  return { subject, serial, fingerprintSHA256, notBeforeMs, notAfterMs };
+/** A read that fails for both objects for one reason is one failed read. */
+function countErrors(errors: SyncView['errors'], failures: readonly SourceFailure[]): SyncView['errors'] {
+  const codes = new Set(failures.map(({ code }) => code));
+  return { ...errors, ...Object.fromEntries([...codes].map((code) => [code, (errors[code] ?? 0) + 1])) };
 }
 
-function showBundle(trust: TrustState): SyncState['trust']['current'] {
-  if (trust.current === null) return null;
-  const { fingerprint, skipped, authorities } = trust.current;
-  return { fingerprint, skipped, authorities: authorities.map(summarise) };
-}
+const results: Partial<Record<LogEffect['event'], RotationResult>> = {
+  'signer-published': 'published',
+  'signer-unproven': 'unproven',
+  'signer-refused': 'refused',
+  'signer-rolled-back': 'rolled-back',
+};
 
-function showRefused(incoming: Incoming | IncomingTrust | null): Refused | null {
-  if (incoming?.phase !== 'refused') return null;
-  const { code, detail, fingerprintSHA256, sinceMs } = incoming;
-  return { code, detail, fingerprintSHA256, sinceMs };
-}
-
-function showMissing(incoming: Incoming | IncomingTrust | null): Missing | null {
-  return incoming?.phase === 'missing' ? { detail: incoming.detail, sinceMs: incoming.sinceMs } : null;
+function countRotations(rotations: SyncView['rotations'], effects: readonly SyncEffect[]): SyncView['rotations'] {
+  const seen = effects
+    .map((effect) => (effect.kind === 'log' ? results[effect.event] : undefined))
+    .filter((result) => result !== undefined);
+  if (seen.length === 0) return rotations;
+  const counted = { ...rotations };
+  for (const result of seen) counted[result] += 1;
+  return counted;
 }

@@ -1,7 +1,7 @@
 // How one trust bundle follows another: a pure function, like rotation.ts for signers but without hours, for the authorities' own windows
 // are judged with each verification. Never lets go of a good bundle for a bad or missing one.
 
-import type { LogEffect } from './rotation.ts';
+import type { LogEffect } from './rotation-state.ts';
 import type { TrustBundle, TrustRefusalCode, TrustVerdict } from './trust-bundle.ts';
 
 /** What the source holds, as long as that is not the current bundle. */

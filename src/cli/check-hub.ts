@@ -6,12 +6,12 @@ import { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { openHubAccount } from '../ca-sync/ca-sync.ts';
 import type { Clock } from '../clock.ts';
+import { exchange, fieldOf } from '../https-exchange.ts';
+import type { HttpsAnswer } from '../https-exchange.ts';
 import { formatDuration } from '../quantity.ts';
 import type { HubSettings, KubernetesCaSyncSettings, QuarantineSettings } from '../settings.ts';
 import { fail, ok, sayError, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
-import { exchange, fieldOf } from './https-exchange.ts';
-import type { HttpsAnswer } from './https-exchange.ts';
 
 /** Leaves begin 5 minutes in the past (design.md §3); beyond that the hub finds every new one not valid yet. */
 const BACKDATING_MS = 5 * 60_000;
@@ -48,7 +48,7 @@ function checkClock(hubMs: number | null, oursMs: number): Finding {
 interface Right {
   readonly verb: string;
   readonly group?: string;
-  readonly resource: 'secrets' | 'configmaps' | 'managedclusters';
+  readonly resource: 'secrets' | 'configmaps' | 'managedclusters' | 'endpointslices';
   readonly namespace?: string;
   readonly name?: string;
 }
@@ -79,12 +79,14 @@ export async function checkRights(
   }
 }
 
-function rightsFor({ signer, trust }: KubernetesCaSyncSettings, { configMap, followHub }: QuarantineSettings): readonly Right[] {
+function rightsFor({ signer, trust, probe }: KubernetesCaSyncSettings, { configMap, followHub }: QuarantineSettings): readonly Right[] {
   const bothOn = (right: Omit<Right, 'verb'>): Right[] => ['get', 'watch'].map((verb) => ({ verb, ...right }));
+  const addresses = { group: 'discovery.k8s.io', resource: 'endpointslices', namespace: 'default', name: 'kubernetes' } as const;
   const clusters = { group: 'cluster.open-cluster-management.io', resource: 'managedclusters' } as const;
   return [
     ...bothOn({ resource: 'secrets', namespace: signer.namespace, name: signer.secret }),
     ...bothOn({ resource: 'configmaps', namespace: trust.namespace, name: trust.configMap }),
+    ...(probe.enabled && probe.endpoints === 'all' ? [{ verb: 'get', ...addresses }] : []),
     ...(configMap === null ? [] : bothOn({ resource: 'configmaps', ...configMap })),
     ...(followHub ? [...bothOn(clusters), { verb: 'list', ...clusters }] : []),
   ];

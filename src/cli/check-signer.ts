@@ -1,9 +1,10 @@
 // The part of `check` that looks at what ca-sync would work with: whether signer and trust bundle can be read, are usable, and belong together.
 
-import type { CaSync, SyncState } from '../ca-sync/ca-sync.ts';
+import type { CaSync } from '../ca-sync/ca-sync.ts';
 import { isSignedBy } from '../certificate.ts';
 import { formatDuration } from '../quantity.ts';
 import type { CaSyncSettings } from '../settings.ts';
+import type { SyncView } from '../sync-view.ts';
 import { checkKeyPermissions } from './check-files.ts';
 import { fail, ok, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -28,7 +29,7 @@ export async function checkSource(settings: CaSyncSettings, caSync: CaSync, nowM
   return match === null ? findings : [...findings, match];
 }
 
-function checkSigner({ signer, lastError }: SyncState, nowMs: number): Finding {
+function checkSigner({ signer, lastError }: SyncView, nowMs: number): Finding {
   const item = 'signer';
   const { current, refused, missing, candidate } = signer;
   if (current !== null) {
@@ -45,7 +46,7 @@ function checkSigner({ signer, lastError }: SyncState, nowMs: number): Finding {
   return fail(item, lastError === null ? 'none was found' : 'it could not be read', 'see the line on the ca-sync source');
 }
 
-function checkTrust({ trust, lastError }: SyncState): Finding {
+function checkTrust({ trust, lastError }: SyncView): Finding {
   const item = 'trust bundle';
   const { current, refused, missing } = trust;
   if (current !== null)

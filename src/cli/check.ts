@@ -62,7 +62,8 @@ async function* look(settings: Settings, clock: Clock, isOffline: boolean): Asyn
   yield* await checkSource(caSync, synced, clock.now());
   yield* checkTokenKeys(bootstrap, synced);
   const signer = synced.signer.current;
-  yield signer === null ? skip('canary', 'there is no signer to issue one') : await checkCanary(hub, signer, clock.now());
+  if (signer === null) yield skip('canary', 'there is no signer to issue one');
+  else yield* await checkCanary(signer, { hub, caSync }, clock);
 }
 
 /** One read, as `run` would make it; what went wrong stands in the state. */

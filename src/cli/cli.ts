@@ -22,6 +22,14 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: 'the smallest policy that would have allowed what an audit file says was refused',
     load: async () => (await import('./suggest.ts')).suggest,
   },
+  status: {
+    summary: 'how the fleet stands: signers, days left, hub, alerts, traffic of a running proxy',
+    load: async () => (await import('./status.ts')).status,
+  },
+  compliance: {
+    summary: 'proves what Countersign promises: every case of the fixtures and packs, with a report',
+    load: async () => (await import('./compliance.ts')).compliance,
+  },
   demo: {
     summary: 'the whole story on this machine: embedded hub, proxy, agents, rotation',
     load: async () => (await import('./demo.ts')).demo,

@@ -95,6 +95,7 @@ function settingsFor(hubUrl: string): string {
   return `listen: { address: 127.0.0.1, port: 0, certificateFile: tls.crt, keyFile: tls.key }
 hub: { url: "${hubUrl}", caFile: hub-ca.crt }
 caSync: { source: kubernetes, kubeconfigFile: hub.kubeconfig }
+admin: { port: 0 }
 audit: { file: ${AUDIT_FILE}, requests: all }
 drainTimeout: 5s
 log: { level: error }

@@ -16,6 +16,9 @@ const TRUST_DELAY_MS = 2_000;
 /** For a published signer to be in use: a watch event away, unless the machine is very busy. */
 const FOLLOW_MS = 15_000;
 
+/** For twelve agents to be on leaves of a new signer, at reissue.movesPerSecond of them a second. */
+const MOVE_MS = 15_000;
+
 type Say = (line: string) => void;
 
 /** Returns what did not come out as it should; empty when all did. */
@@ -87,7 +90,7 @@ async function tellRotations(stage: DemoStage, clock: Clock, say: Say): Promise<
   await pause(clock, WORK_MS);
   wrong.push(...(await rotateAndFollow(stage, clock, say, { order: 'secret-first', trustDelayMs: TRUST_DELAY_MS })));
   await pause(clock, WORK_MS);
-  const served = await generationsServed(stage, agents);
+  const served = await generationsServed(stage, agents, clock);
   for (const agent of agents) agent.stop();
   const total = sum(agents.map((agent) => agent.counts));
   say(`   requests sent      ${total.sent}`);
@@ -129,12 +132,17 @@ function subjectOf(stage: DemoStage): string {
   return stage.countersign.sync.signer.current?.certificate.subject ?? '';
 }
 
-/** How many agents the hub sees under a leaf that the signer of this moment has issued, asked one by one. */
-async function generationsServed(stage: DemoStage, agents: readonly SimulatedKlusterlet[]): Promise<number> {
+/** How many agents the hub sees under a leaf that the signer of this moment has issued. They move to it one by one: asked until all have, or too long. */
+async function generationsServed(stage: DemoStage, agents: readonly SimulatedKlusterlet[], clock: Clock): Promise<number> {
   const current = generationOf(stage);
-  const answers = await Promise.all(agents.map((agent) => agent.whoAmI()));
-  const issued = await stage.issued();
-  return answers.filter(({ credentialId }) => issued.get(credentialId?.replace('X509SHA256=', '') ?? '') === current).length;
+  const startedMs = clock.elapsed();
+  for (;;) {
+    const answers = await Promise.all(agents.map((agent) => agent.whoAmI()));
+    const issued = await stage.issued();
+    const served = answers.filter(({ credentialId }) => issued.get(credentialId?.replace('X509SHA256=', '') ?? '') === current).length;
+    if (served === agents.length || clock.elapsed() - startedMs > MOVE_MS) return served;
+    await pause(clock, WORK_MS / 5);
+  }
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

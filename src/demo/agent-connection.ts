@@ -1,6 +1,6 @@
 // An agent's HTTP/2 connection to its API server, as client-go keeps one: opened when needed, opened anew after GOAWAY or a break.
 
-import { connect } from 'node:http2';
+import { connect, constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 
 export interface AgentCredentials {
@@ -31,9 +31,23 @@ export interface AgentAnswer {
   readonly body: string;
 }
 
+export type WatchEnd =
+  /** By the server, in order. */
+  | { readonly kind: 'ended' }
+  /** By this side: the connection was retired. */
+  | { readonly kind: 'given-up' }
+  | { readonly kind: 'refused'; readonly status: number }
+  /** `wasOpen`: it had been answered with 200. */
+  | { readonly kind: 'broken'; readonly wasOpen: boolean; readonly detail: string };
+
+/** Without a sound for this long a request has failed. Longer than any proxy's or hub's own limit for an answer. */
+const REQUEST_SILENCE_MS = 90_000;
+
 export class AgentConnection {
   readonly #target: AgentTarget;
+  readonly #watches = new Set<ClientHttp2Stream>();
   #session: ClientHttp2Session | null = null;
+  #isRetired = false;
 
   constructor(target: AgentTarget) {
     this.#target = target;
@@ -42,6 +56,7 @@ export class AgentConnection {
   /** @throws Error where no complete answer came */
   async request(request: AgentRequest): Promise<AgentAnswer> {
     const stream = this.#open(request);
+    stream.setTimeout(REQUEST_SILENCE_MS, () => stream.close(constants.NGHTTP2_CANCEL));
     const { promise, resolve, reject } = Promise.withResolvers<AgentAnswer>();
     let status = 0;
     const chunks: Buffer[] = [];
@@ -57,10 +72,13 @@ export class AgentConnection {
     return promise;
   }
 
-  /** A watch: `onLine` for each JSON line. Resolves when the server ends it; rejects when it breaks or is refused. */
-  async watch(path: string, onLine: (line: string) => void): Promise<void> {
+  /** A watch: `onLine` for each JSON line. Resolves when it is over, in whatever way. */
+  async watch(path: string, onLine: (line: string) => void): Promise<WatchEnd> {
     const stream = this.#open({ method: 'GET', path });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#watches.add(stream);
+    const { promise, resolve } = Promise.withResolvers<WatchEnd>();
+    const over = (end: WatchEnd): void => resolve(this.#isRetired ? { kind: 'given-up' } : end);
+    const broken = (detail: string): void => over({ kind: 'broken', wasOpen: status === 200, detail });
     let status = 0;
     let rest = '';
     stream.on('response', (headers) => {
@@ -72,10 +90,19 @@ export class AgentConnection {
       rest = lines.pop() ?? '';
       if (status === 200) for (const line of lines) onLine(line);
     });
-    stream.on('end', () => (status === 200 ? resolve() : reject(new Error(`the watch was answered with ${status}`))));
-    stream.on('error', reject);
-    stream.on('close', () => reject(new Error('the watch was cut off')));
-    return promise;
+    stream.on('end', () => {
+      if (status > 0) over(status === 200 ? { kind: 'ended' } : { kind: 'refused', status });
+    });
+    stream.on('error', (error: Error) => broken(error.message));
+    stream.on('close', () => broken('the stream was closed'));
+    return promise.finally(() => this.#watches.delete(stream));
+  }
+
+  /** No more is asked on it: its watches end now, its requests in their own time. */
+  retire(): void {
+    this.#isRetired = true;
+    for (const watch of this.#watches) watch.close(constants.NGHTTP2_CANCEL);
+    this.#session?.close();
   }
 
   close(): void {

@@ -3,6 +3,8 @@
 export { serveEmbeddedHub } from './demo-files.ts';
 export type { AgentRequest } from './agent-connection.ts';
 export { EmbeddedHub, startEmbeddedHub } from './hub/embedded-hub.ts';
+export type { SeenRequest } from './hub/embedded-hub.ts';
+export { encodeKubernetesBody } from './kubernetes-body.ts';
 export { startOpeningProxy } from './opening-proxy.ts';
 export type { OpeningProxy } from './opening-proxy.ts';
 export { SimulatedKlusterlet } from './simulated-klusterlet.ts';

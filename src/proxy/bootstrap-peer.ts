@@ -35,7 +35,7 @@ export class BootstrapPeer {
     this.token = parts.token;
     this.#identity = parts.verified.identity;
     const holder = `token/${parts.token.sha256}/${parts.connectionId}`;
-    this.credential = { holder, id: holder, generation: 0, tls: null };
+    this.credential = { holder, id: holder, generation: 0, ordinal: 0, tls: null };
   }
 
   /** `cluster` is null while an account that clusters share has not said which one it imports. */

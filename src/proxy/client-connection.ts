@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { Refusal } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { ReadonlyLive } from '../live.ts';
+import type { Meter } from '../meter.ts';
 import type { BootstrapPeer } from './bootstrap-peer.ts';
 import { judgePeer, rejudgePeer } from './peer.ts';
 import type { PeerVerdict } from './peer.ts';
@@ -26,6 +27,7 @@ export interface ConnectionParts {
   readonly trust: ReadonlyLive<TrustBundle | null>;
   readonly quarantine: ReadonlyLive<Quarantine>;
   readonly clock: Clock;
+  readonly meter: Meter;
 }
 
 export class ClientConnection {
@@ -103,8 +105,12 @@ export class ClientConnection {
     this.socket.destroy();
   }
 
+  /** Accepted once at the most: what follows on that are judgements of the same peer. */
   #note(verdict: PeerVerdict): PeerVerdict {
-    if (verdict.kind === 'accepted') this.#identity = verdict.peer.identity;
+    if (verdict.kind !== 'accepted') return verdict;
+    const { identity, certificate } = verdict.peer;
+    this.#identity = identity;
+    this.#parts.meter.clientSeen(identity, certificate);
     return verdict;
   }
 }

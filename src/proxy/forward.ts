@@ -5,7 +5,9 @@ import { randomUUID } from 'node:crypto';
 import type { Audit } from '../audit.ts';
 import { answerFault, answerRefusal, Fault, faults, refusals } from '../errors.ts';
 import type { Refusal, StatusAnswer } from '../errors.ts';
+import type { Log } from '../events.ts';
 import type { RequestInfo } from '../inspect/inspect.ts';
+import type { Meter } from '../meter.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { FlowSubject } from './flow-control.ts';
@@ -22,6 +24,8 @@ const MOST_CONTENT_TYPE_CHARACTERS = 80;
 
 export interface ForwarderParts extends ForwardingParts, JudgementParts {
   readonly audit: Audit;
+  readonly log: Log;
+  readonly meter: Meter;
 }
 
 /** One request on its way, for its audit line. */
@@ -39,6 +43,7 @@ export class Forwarder {
   readonly #parts: ForwarderParts;
   readonly #awaitingIdle: (() => void)[] = [];
   #open = 0;
+  #watches = 0;
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
@@ -47,6 +52,11 @@ export class Forwarder {
   /** Requests that are not over, watches among them. */
   get open(): number {
     return this.#open;
+  }
+
+  /** Watches that are allowed and not over. */
+  get watches(): number {
+    return this.#watches;
   }
 
   /** Resolves when no request is open. */
@@ -98,8 +108,19 @@ export class Forwarder {
     if (judged.kind === 'over') return judged.outcome;
     const { request, info, subject } = judged;
     passage.request = request;
-    const forwarding = (): Promise<Outcome> => new Forwarding(this.#parts, exchange, request).run();
-    return subject === null ? forwarding() : this.#withinLimits(subject, info, forwarding);
+    const forward = (): Promise<Outcome> => this.#forward(exchange, request, passage);
+    return subject === null ? forward() : this.#withinLimits(subject, info, forward);
+  }
+
+  async #forward(exchange: ClientExchange, request: AllowedRequest, { info, startedMs }: Passage): Promise<Outcome> {
+    const { clock, meter } = this.#parts;
+    const watches = info?.verb === 'watch' ? 1 : 0;
+    this.#watches += watches;
+    try {
+      return await new Forwarding(this.#parts, exchange, request, () => meter.overhead(clock.elapsed() - startedMs)).run();
+    } finally {
+      this.#watches -= watches;
+    }
   }
 
   async #withinLimits(subject: FlowSubject, info: RequestInfo, run: () => Promise<Outcome>): Promise<Outcome> {
@@ -118,11 +139,15 @@ export class Forwarder {
   }
 
   #record(outcome: Outcome, passage: Passage): void {
-    const { clock, audit } = this.#parts;
+    const { clock, audit, meter } = this.#parts;
     const { head, contentType, connection, auditId, startedMs, info, request } = passage;
     this.#logFault(outcome, passage);
     const refused = outcome.kind === 'refused' ? outcome.refusal : null;
     const reported = refused ?? request?.reported ?? null;
+    const verb = info?.verb ?? null;
+    const verdict = refused !== null ? 'deny' : reported !== null ? 'would-deny' : 'allow';
+    const judged = { verb, verdict, rule: reported?.rule ?? null, code: codeOf(outcome) } as const;
+    meter.request({ kind: connection.identity?.kind ?? null, ...judged });
     audit.write({
       event: 'request',
       auditID: auditId,
@@ -130,16 +155,16 @@ export class Forwarder {
       cluster: connection.identity?.cluster ?? null,
       method: head.method.slice(0, MOST_METHOD_CHARACTERS),
       path: head.target.split('?', 1)[0]?.slice(0, MOST_PATH_CHARACTERS) ?? '',
-      verb: info?.verb ?? null,
+      verb,
       apiGroup: info?.isResource === true ? info.apiGroup : null,
       resource: info?.isResource === true ? info.resource : null,
       subresource: namedOrNull(info?.subresource),
       namespace: namedOrNull(info?.namespace),
       name: namedOrNull(info?.name),
       contentType: contentType?.slice(0, MOST_CONTENT_TYPE_CHARACTERS) ?? null,
-      verdict: refused !== null ? 'deny' : reported !== null ? 'would-deny' : 'allow',
-      rule: reported?.rule ?? null,
-      code: codeOf(outcome),
+      verdict,
+      rule: judged.rule,
+      code: judged.code,
       durationMs: Math.round(clock.elapsed() - startedMs),
       detail: reported?.detail ?? null,
     });

@@ -4,17 +4,17 @@
 import type { Clock } from '../clock.ts';
 import { Fault, faults } from '../errors.ts';
 import type { Refusal } from '../errors.ts';
-import type { Log } from '../events.ts';
 import { selectTrailers } from '../inspect/inspect.ts';
 import type { BodyPlan, ForwardHead } from '../inspect/inspect.ts';
 import type { HubSettings, LimitSettings } from '../settings.ts';
 import type { Client } from './admission.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import type { Credential } from './credential.ts';
 import type { HubCredential } from './hub-credential.ts';
 import type { HubRequest, HubSession } from './hub-exchange.ts';
 import type { HubSessions } from './hub-sessions.ts';
 import type { MemoryShare } from './memory-share.ts';
-import type { Credential, CredentialVerdict, Reissuer } from './reissue.ts';
+import type { CredentialVerdict, Reissuer } from './reissue.ts';
 import { RequestBody } from './request-body.ts';
 import { Transfer } from './transfer.ts';
 import type { TransferOutcome } from './transfer.ts';
@@ -24,6 +24,9 @@ const MOST_TRIES = 3;
 
 /** A second leaf of the same signer fares no better than the first: reissued once (design.md §5), then it is the signer that the hub refuses. */
 const MOST_LEAVES_REFUSED = 1;
+
+/** Credentials that may be withdrawn one after the other while a request waits for their sessions, before it is told to come again. */
+const MOST_WITHDRAWN = 3;
 
 export type Outcome =
   | { readonly kind: 'answered'; readonly status: number }
@@ -37,10 +40,9 @@ export interface ForwardingParts {
   readonly hub: HubSettings;
   readonly limits: LimitSettings;
   readonly clock: Clock;
-  readonly log: Log;
   readonly judged: MemoryShare;
-  /** The hub has refused a leaf of this generation, which we hold valid: what the sync knows may be out of date. */
-  readonly onLeafRefused: (generation: number) => void;
+  /** The hub has refused a leaf that we hold valid; it serves no more when this returns. */
+  readonly onLeafRefused: (credential: Credential, seen: { readonly auditID: string | null; readonly detail: string }) => void;
 }
 
 /** One request whose head is allowed. */
@@ -55,6 +57,9 @@ export interface AllowedRequest {
   reported: Refusal | null;
 }
 
+/** How one try went. `withdrawn`: nothing was sent, the credential stopped serving while its session was being opened. */
+type Try = (TransferOutcome & { readonly reused?: boolean }) | { readonly kind: 'withdrawn' };
+
 /** One allowed request, through as many tries as its kind of failure permits. */
 export class Forwarding {
   readonly #parts: ForwardingParts;
@@ -65,11 +70,14 @@ export class Forwarding {
   #bodyRefusal: Refusal | null = null;
   /** Gives back the memory that a judged body takes up: it is kept for as long as the request may be sent again. */
   #release: (() => void) | null = null;
+  /** Runs once, when the first octet of it goes to the hub. */
+  #onSent: (() => void) | null;
 
-  constructor(parts: ForwardingParts, exchange: ClientExchange, of: AllowedRequest) {
+  constructor(parts: ForwardingParts, exchange: ClientExchange, of: AllowedRequest, onSent: () => void) {
     this.#parts = parts;
     this.#exchange = exchange;
     this.#of = of;
+    this.#onSent = onSent;
     this.#body = exchange.body === null ? null : this.#openBody(exchange.body);
     exchange.onClosed(() => this.#transfer?.callOff());
     exchange.onMalformed((refusal) => this.#body?.refuse(refusal));
@@ -101,8 +109,9 @@ export class Forwarding {
   }
 
   async #tryAndRepeat(): Promise<Outcome> {
+    let tries = 0;
     let leavesRefused = 0;
-    for (let tries = 1; ; tries += 1) {
+    for (let withdrawn = 0; withdrawn <= MOST_WITHDRAWN; ) {
       const made = await this.#credential();
       if (made.kind === 'refused') return { kind: 'refused', refusal: made.refusal, closes: true };
       if (made.kind === 'fault') return fault(new Fault(made.cause, 'at reissue'));
@@ -110,12 +119,18 @@ export class Forwarding {
       if (outcome.kind === 'called-off') return this.#calledOff();
       if (outcome.kind === 'cut') return { kind: 'fault', fault: outcome.fault, cutAfterStatus: outcome.status };
       if (outcome.kind === 'answered') return outcome;
+      if (outcome.kind === 'withdrawn') {
+        withdrawn += 1;
+        continue;
+      }
+      tries += 1;
       if (outcome.fault.faultCause === 'hub-refused-leaf') {
         leavesRefused += 1;
-        if ('leafSHA256' in made.credential) this.#leafRefused(made.credential, outcome.fault);
+        this.#leafRefused(made.credential, outcome.fault);
       }
       if (leavesRefused > MOST_LEAVES_REFUSED || tries >= MOST_TRIES || !this.#mayRepeat(outcome)) return fault(outcome.fault);
     }
+    return fault(new Fault('no-signer', 'each certificate was withdrawn before its session was open'));
   }
 
   /** What a token's client shows to the hub is its token, and no certificate of ours. */
@@ -125,10 +140,10 @@ export class Forwarding {
     return this.#parts.reissuer.credentialFor(client.peer);
   }
 
-  async #try(credential: HubCredential): Promise<TransferOutcome & { reused?: boolean }> {
+  async #try(credential: Credential | HubCredential): Promise<Try> {
     if (this.#gone) return { kind: 'called-off' };
     try {
-      return await this.#parts.sessions.use(credential, (session) => this.#sendOn(session));
+      return await this.#parts.sessions.use(credential, (session, wasThere) => this.#sendOn(session, credential, wasThere));
     } catch (error) {
       if (error instanceof Fault) return this.#gone ? { kind: 'called-off' } : { kind: 'fault', fault: error };
       throw error;
@@ -136,9 +151,10 @@ export class Forwarding {
   }
 
   /** Starts before it returns: the room on the session is taken. */
-  async #sendOn(session: HubSession): Promise<TransferOutcome & { reused?: boolean }> {
+  async #sendOn(session: HubSession, credential: Credential | HubCredential, wasThere: boolean): Promise<Try> {
     if (this.#gone) return { kind: 'called-off' };
-    const reused = session.answered;
+    if (isLeaf(credential) && !this.#parts.reissuer.mayServe(credential)) return { kind: 'withdrawn' };
+    const reused = wasThere || session.answered;
     const { clock, hub } = this.#parts;
     const request = this.#hubRequest();
     const transfer = new Transfer({
@@ -149,6 +165,8 @@ export class Forwarding {
     });
     this.#transfer = transfer;
     transfer.start(session);
+    this.#onSent?.();
+    this.#onSent = null;
     const outcome = await transfer.outcome;
     // GOAWAY has closed the session already; where the hub refused a single stream, the next one on it would fare the same.
     if (outcome.kind === 'fault' && outcome.fault.faultCause === 'hub-not-processed') session.retire();
@@ -156,7 +174,7 @@ export class Forwarding {
   }
 
   /**
-   * Where the hub certainly did not process it, always; where a session that had worked before broke under a request that changes nothing,
+   * Where the hub certainly did not process it, always; where a session that had been there before broke under a request that changes nothing,
    * once more (RFC 9110 section 9.2.2). In either case only with the whole body still at hand.
    */
   #mayRepeat(outcome: Extract<TransferOutcome, { kind: 'fault' }> & { reused?: boolean }): boolean {
@@ -167,17 +185,9 @@ export class Forwarding {
     return faultCause === 'hub-reset' && outcome.reused === true && changesNothing;
   }
 
-  #leafRefused(credential: Credential, refused: Fault): void {
-    const { reissuer, sessions, log, onLeafRefused } = this.#parts;
-    log.event('hub-refused-leaf', {
-      leafSHA256: credential.leafSHA256,
-      generation: credential.generation,
-      auditID: this.#of.auditId,
-      detail: refused.message,
-    });
-    reissuer.discard(credential);
-    sessions.retire(credential);
-    onLeafRefused(credential.generation);
+  #leafRefused(credential: Credential | HubCredential, refused: Fault): void {
+    if (!isLeaf(credential)) return;
+    this.#parts.onLeafRefused(credential, { auditID: this.#of.auditId, detail: refused.message });
   }
 
   /** Nobody is left to send anything for. */
@@ -219,6 +229,11 @@ export class Forwarding {
       onProgress: () => this.#transfer?.restartTimer(),
     });
   }
+}
+
+/** And not what stands in the place of one with a token. */
+function isLeaf(credential: Credential | HubCredential): credential is Credential {
+  return 'leafSHA256' in credential;
 }
 
 /** RFC 9111 section 5.5 of old: 299, a persistent warning; client-go prints it. */

@@ -7,6 +7,8 @@ export interface HubCredential {
   readonly id: string;
   /** Of the signer; 0 where there is no leaf. */
   readonly generation: number;
+  /** Of two that one holder has had, the newer has the higher one; 0 where there is never another. */
+  readonly ordinal: number;
   /** What TLS shows; null: no certificate at all. */
   readonly tls: { readonly certificateChainPem: string; readonly keyPem: string } | null;
 }

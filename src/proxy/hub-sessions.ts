@@ -34,6 +34,8 @@ export interface HubSessionsParts {
   readonly hub: () => HubAddress;
   readonly clock: Clock;
   readonly idleTimeoutMs: number;
+  /** Whether a new request may still come with this credential: no session is kept for one that has been replaced. */
+  readonly serves: (credential: HubCredential) => boolean;
 }
 
 export class HubSessions {
@@ -58,17 +60,33 @@ export class HubSessions {
 
   /**
    * Starts an exchange on a session with room for it that was opened with exactly this credential. `start` runs in the same breath in which
-   * room was found: nobody else can take it in between.
+   * room was found: nobody else can take it in between. `wasThere`: it was not opened for this exchange, and may be about to end.
    * @throws Fault where the hub cannot be reached or the certificate is at its bound
    */
-  async use<T>(credential: HubCredential, start: (session: HubSession) => T): Promise<Awaited<T>> {
+  async use<T>(credential: HubCredential, start: (session: HubSession, wasThere: boolean) => T): Promise<Awaited<T>> {
     // Each round but the last has opened a session that others have filled, or the hub has closed, before it was this one's turn.
     for (let round = 0; round <= MOST_SESSIONS; round += 1) {
       const session = this.#find(credential);
-      if (session !== null) return await start(session);
+      if (session !== null) return await start(session, round === 0);
       await (this.#opening.get(credential.id) ?? this.#open(credential)).done;
     }
     throw new Fault('overloaded', `no room on ${MOST_SESSIONS} hub sessions of one client`);
+  }
+
+  /**
+   * Opens a session ahead of the first request under this credential; those of the holder's other credentials go on.
+   * @throws Fault where the hub cannot be reached, or `release` called it off
+   */
+  async prepare(credential: HubCredential): Promise<void> {
+    const held = [...(this.#held.get(credential.holder) ?? [])];
+    if (held.some(({ credential: { id }, session }) => id === credential.id && session.usable)) return;
+    await (this.#opening.get(credential.id) ?? this.#open(credential)).done;
+  }
+
+  /** Whether the holder has a session that takes new exchanges. */
+  holds(holder: string): boolean {
+    for (const { session } of this.#held.get(holder) ?? []) if (session.usable) return true;
+    return false;
   }
 
   /** The holder is on no connection any more. */
@@ -81,10 +99,17 @@ export class HubSessions {
     }
   }
 
-  /** No new exchange on any session of this credential: the hub has refused it. */
+  /** No new exchange on any session of this credential: the hub has refused it, or another one has taken its place. */
   retire(credential: HubCredential): void {
     for (const held of this.#held.get(credential.holder) ?? []) {
       if (held.credential.id === credential.id) held.session.retire();
+    }
+  }
+
+  /** As `retire`, for every credential of which `where` holds. */
+  retireAll(where: (credential: HubCredential) => boolean): void {
+    for (const sessions of this.#held.values()) {
+      for (const { credential, session } of sessions) if (where(credential)) session.retire();
     }
   }
 
@@ -101,8 +126,9 @@ export class HubSessions {
     let found: Held | null = null;
     for (const held of this.#held.get(credential.holder) ?? []) {
       if (held.credential.id === credential.id) found ??= held.session.hasRoom ? held : null;
-      // A request that was on its way when the signer changed does not send the newer session away.
-      else if (held.credential.generation <= credential.generation) held.session.retire();
+      // A request that was on its way when another credential took over does not send the newer session away. Not by generation: a renewed leaf has
+      // that of the one before it.
+      else if (held.credential.ordinal < credential.ordinal) held.session.retire();
     }
     if (found === null) return null;
     found.idleSinceMs = this.#parts.clock.elapsed();
@@ -148,8 +174,11 @@ export class HubSessions {
     const now = this.#parts.clock.elapsed();
     for (const sessions of this.#held.values()) {
       for (const held of sessions) {
+        const idleMs = now - held.idleSinceMs;
         if (held.session.open > 0) held.idleSinceMs = now;
-        else if (!held.dialer.isConnected || now - held.idleSinceMs >= this.#parts.idleTimeoutMs) held.session.retire();
+        else if (!held.dialer.isConnected || idleMs >= this.#parts.idleTimeoutMs) held.session.retire();
+        // Opened by a request that was on its way when another credential took over. One that is about to take over is younger than that.
+        else if (idleMs >= SWEEP_MS && !this.#parts.serves(held.credential)) held.session.retire();
         // A hub that keeps its side open after we have closed ours would hold the connection for as long as it likes.
         if (held.spent) held.dialer.end();
         held.spent = !held.session.usable && held.session.open === 0;

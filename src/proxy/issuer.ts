@@ -7,9 +7,10 @@ import type { Signer, TrustBundle } from '../ca-sync/ca-sync.ts';
 import { fingerprintSHA256 } from '../certificate.ts';
 import type { Clock } from '../clock.ts';
 import type { FaultCause, Refusal } from '../errors.ts';
+import { reissueLeaf } from '../leaf.ts';
+import type { LeafProfile } from '../leaf.ts';
 import type { ReadonlyLive } from '../live.ts';
-import { reissueLeaf } from './leaf.ts';
-import type { LeafProfile } from './leaf.ts';
+import type { Meter } from '../meter.ts';
 import { judgePeer } from './peer.ts';
 import type { Peer } from './peer.ts';
 import { refuseQuarantined } from './quarantine.ts';
@@ -49,6 +50,7 @@ export interface IssuerParts {
   readonly profile: LeafProfile;
   readonly clock: Clock;
   readonly audit: Audit;
+  readonly meter: Meter;
 }
 
 /** SubjectPublicKeyInfo of an uncompressed P-256 point is 91 bytes (RFC 5480 section 2). */
@@ -64,6 +66,7 @@ export function createIssuer(parts: IssuerParts): Issuer {
 }
 
 function issue(request: IssueRequest, parts: IssuerParts): IssueAnswer {
+  const startedMs = parts.clock.elapsed();
   const now = parts.clock.now();
   if (!isP256(request.publicKeySpki)) throw new Error('the public key to certify is not an EC P-256 key');
   const verdict = judgePeer(request.chain, parts.trust.current, now);
@@ -83,6 +86,7 @@ function issue(request: IssueRequest, parts: IssuerParts): IssueAnswer {
   const { der, notBeforeMs, notAfterMs } = made.leaf;
   const leafSHA256 = fingerprintSHA256(der);
   auditIssue(verdict.peer, { leafSHA256, generation: signer.generation, notAfterMs }, parts);
+  parts.meter.leafIssued(verdict.peer.identity.kind, parts.clock.elapsed() - startedMs);
   const signerCertificate = signer.certificate.der;
   return { kind: 'issued', leaf: der, leafSHA256, signerCertificate, generation: signer.generation, notBeforeMs, notAfterMs };
 }
@@ -115,6 +119,7 @@ function auditIssue(peer: Peer, leaf: { leafSHA256: string; generation: number; 
 
 function auditRefusal(refusal: Refusal, request: IssueRequest, parts: IssuerParts): IssueAnswer {
   const [client] = request.chain;
+  parts.meter.issueRefused(refusal.rule);
   parts.audit.write({
     event: 'issue-refused',
     clientCertificateSHA256: client === undefined ? null : fingerprintSHA256(client),

@@ -8,6 +8,7 @@ import type { TrustBundle } from '../ca-sync/ca-sync.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../events.ts';
 import type { ReadonlyLive } from '../live.ts';
+import type { Meter } from '../meter.ts';
 import type { LimitSettings, ListenSettings } from '../settings.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { FlowControl } from './flow-control.ts';
@@ -36,6 +37,7 @@ export interface ListenerParts {
   readonly flow: FlowControl;
   readonly clock: Clock;
   readonly log: Log;
+  readonly meter: Meter;
   readonly handle: ServeParts['handle'];
   readonly refuse: ServeParts['refuse'];
   /** The last connection of this client certificate is gone. */
@@ -84,6 +86,10 @@ export class Listener {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  isConnected(clientCertificateSHA256: string): boolean {
+    return this.#byCertificate.has(clientCertificateSHA256);
   }
 
   /** @throws Error naming the setting, when the address cannot be bound */
@@ -155,8 +161,8 @@ export class Listener {
     if (this.#draining) return void socket.destroy();
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
-    const { trust, quarantine, clock, flow } = this.#parts;
-    const connection = new ClientConnection(socket, { trust, quarantine, clock });
+    const { trust, quarantine, clock, flow, meter } = this.#parts;
+    const connection = new ClientConnection(socket, { trust, quarantine, clock, meter });
     this.#connections.add(connection);
     flow.opened(connection);
     const certificate = connection.clientCertificateSHA256;

@@ -15,6 +15,7 @@ import { materialOf } from './mounted-files.ts';
 import { ScriptedApi } from './scripted-api.ts';
 import { keepLog, NEVER, testClock } from './waiting.ts';
 import type { KeptLog } from './waiting.ts';
+import { noProbe } from '../no-probe.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -56,6 +57,7 @@ export async function startApi(t: TestContext, protocol: 'h2' | 'http/1.1' = 'h2
     signer: { namespace: 'hub', secret: 'csr-signer' },
     trust: { namespace: 'hub', configMap: 'csr-controller-ca', key: 'ca-bundle.crt' },
     schedule: NEVER,
+    probe: noProbe,
   } as const;
   return { api, port, authority, folder, settings };
 }

@@ -1,7 +1,9 @@
 // Signers with windows counted in days, and the events that bring them, for the tests of rotation.
 
 import assert from 'node:assert/strict';
-import type { RotationEvent } from '../../src/ca-sync/rotation.ts';
+import { stepRotation } from '../../src/ca-sync/rotation.ts';
+import { startRotation } from '../../src/ca-sync/rotation-state.ts';
+import type { Outcome, Question, RotationEffect, RotationEvent, RotationState } from '../../src/ca-sync/rotation-state.ts';
 import { readSigner } from '../../src/ca-sync/signer.ts';
 import type { CheckedSigner } from '../../src/ca-sync/signer.ts';
 import { makeAuthority } from '../pki.ts';
@@ -31,3 +33,58 @@ export const refusedAs = (code: 'key-mismatch' | 'certificate-unreadable', mater
 };
 export const missing: RotationEvent = { kind: 'signer-missing', detail: 'no Secret' };
 export const tick: RotationEvent = { kind: 'tick' };
+
+/** The hub's answer to a question, an endpoint each. */
+export function answer(question: number, ...outcomes: readonly Outcome[]): RotationEvent {
+  const answers = outcomes.map((outcome, index) => ({
+    endpoint: `https://hub-${index}:6443`,
+    outcome,
+    detail: `says ${outcome}`,
+    atMs: START_MS,
+    fingerprintSHA256: '',
+  }));
+  return { kind: 'hub-answered', question, answers };
+}
+
+/** An event, or one that depends on what is being asked by then. */
+export type Happening = RotationEvent | ((state: RotationState) => RotationEvent);
+
+/** The hub's answer to the open question of this purpose; to none where there is none. */
+export function says(purpose: Question['purpose'], ...outcomes: readonly Outcome[]): Happening {
+  return ({ questions }) => answer(questions.find((question) => question.purpose === purpose)?.id ?? 0, ...outcomes);
+}
+
+export const refusedLeaf = (generation: number): RotationEvent => ({ kind: 'hub-refused', generation });
+export const checkDue: RotationEvent = { kind: 'check-due' };
+export function trusts(...signers: readonly CheckedSigner[]): RotationEvent {
+  return { kind: 'trust-read', authorities: signers.map(({ certificate }) => certificate) };
+}
+
+/** Found, and accepted at the first question. */
+export function inUse(day: number, signer: CheckedSigner): readonly (readonly [number, Happening])[] {
+  return [
+    [day, found(signer)],
+    [day, says('candidate', 'accepted')],
+  ];
+}
+
+export interface Ran {
+  readonly state: RotationState;
+  /** Of the last step only. */
+  readonly effects: readonly RotationEffect[];
+}
+
+/** Each event with the day on which it comes. `seen`: each step's state before and after. */
+export function runScript(
+  isProbed: boolean,
+  script: readonly (readonly [number, Happening])[],
+  seen: (before: RotationState, after: RotationState) => void = () => undefined,
+): Ran {
+  let ran: Ran = { state: startRotation(isProbed), effects: [] };
+  for (const [day, happening] of script) {
+    const before = ran.state;
+    ran = stepRotation(before, typeof happening === 'function' ? happening(before) : happening, START_MS + day * DAY_MS);
+    seen(before, ran.state);
+  }
+  return ran;
+}

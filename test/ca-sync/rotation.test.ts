@@ -1,9 +1,10 @@
-// One signer after another: what each event does in each situation.
+// One signer after another without a trust probe: what each event does in each situation. rotation-hub.test.ts has what the hub's opinion does.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { initialRotation, MAX_RETIRING, stepRotation } from '../../src/ca-sync/rotation.ts';
-import type { RotationEffect, RotationEvent, RotationState } from '../../src/ca-sync/rotation.ts';
+import { stepRotation } from '../../src/ca-sync/rotation.ts';
+import { MAX_RETIRING, startRotation } from '../../src/ca-sync/rotation-state.ts';
+import type { RotationEffect, RotationEvent, RotationState } from '../../src/ca-sync/rotation-state.ts';
 import { DAY_MS, first, found, makeSigner, missing, older, refusedAs, second, START_MS, tick } from './rotation-events.ts';
 
 interface Outcome {
@@ -14,7 +15,7 @@ interface Outcome {
 
 /** Each event with the day on which it comes. */
 function run(...events: readonly (readonly [number, RotationEvent])[]): Outcome {
-  let outcome: Outcome = { state: initialRotation, effects: [] };
+  let outcome: Outcome = { state: startRotation(false), effects: [] };
   for (const [day, event] of events) outcome = stepRotation(outcome.state, event, START_MS + day * DAY_MS);
   return outcome;
 }
@@ -24,7 +25,7 @@ const describe = ({ state, effects }: Outcome): object => ({
   generation: state.generation,
   window: state.currentWindow,
   incoming: state.incoming === null ? null : 'code' in state.incoming ? `refused ${state.incoming.code}` : state.incoming.phase,
-  retiring: state.retiring.map(({ certificate }) => certificate.subject),
+  retiring: state.retiring.filter(({ window }) => window !== 'ended').map(({ signer }) => signer.certificate.subject),
   effects: effects.map((effect) => (effect.kind === 'log' ? effect.event : effect.kind)),
 });
 
@@ -40,7 +41,7 @@ const table: readonly {
   {
     name: 'publishes the first good signer as generation 1',
     events: [[0, found(first)]],
-    expected: { ...onFirst, effects: ['publish-signer', 'signer-published'] },
+    expected: { ...onFirst, effects: ['publish-usable', 'publish-signer', 'signer-published'] },
   },
   {
     name: 'makes no new generation when the same signer is read again',
@@ -56,7 +57,7 @@ const table: readonly {
       [0, found(first)],
       [6, found(second)],
     ],
-    expected: { ...onSecond, effects: ['publish-signer', 'signer-published'] },
+    expected: { ...onSecond, effects: ['publish-usable', 'publish-signer', 'signer-published'] },
   },
   {
     name: 'lets go of a retiring signer when it ends',
@@ -65,7 +66,7 @@ const table: readonly {
       [6, found(second)],
       [21, tick],
     ],
-    expected: { ...onSecond, retiring: [] },
+    expected: { ...onSecond, retiring: [], effects: ['publish-usable'] },
   },
   {
     name: 'keeps the current signer when the source shows a bad one, and says so',
@@ -117,7 +118,7 @@ const table: readonly {
       [6, missing],
       [6, found(second)],
     ],
-    expected: { ...onSecond, effects: ['publish-signer', 'signer-published'] },
+    expected: { ...onSecond, effects: ['publish-usable', 'publish-signer', 'signer-published'] },
   },
   {
     name: 'says that there is no signer yet when there never was one',
@@ -139,7 +140,7 @@ const table: readonly {
       [1, found(second)],
       [5, tick],
     ],
-    expected: { ...onSecond, effects: ['publish-signer', 'signer-published'] },
+    expected: { ...onSecond, effects: ['publish-usable', 'publish-signer', 'signer-published'] },
   },
   {
     name: 'lets nothing wait that the source no longer holds',
@@ -162,7 +163,7 @@ const table: readonly {
       [11, found(older)],
       [9, found(older)],
     ],
-    expected: { ...onFirst, current: 'CN=older', effects: ['publish-signer', 'signer-published'] },
+    expected: { ...onFirst, current: 'CN=older', effects: ['publish-usable', 'publish-signer', 'signer-published'] },
   },
   {
     name: 'refuses a signer that begins before the current one',
@@ -178,7 +179,7 @@ const table: readonly {
       [6, found(makeSigner('short', 5, 7))],
       [8, found(first)],
     ],
-    expected: { ...onFirst, generation: 2, effects: ['publish-signer', 'signer-published'] },
+    expected: { ...onFirst, generation: 2, effects: ['publish-usable', 'publish-signer', 'signer-published', 'publish-usable'] },
   },
   {
     name: 'keeps an ended signer published, for want of a better one, and says so once',
@@ -228,7 +229,7 @@ test('remembers since when the source has shown what it shows', () => {
 });
 
 test('names certificate and reason in the log and nothing else', () => {
-  const [, log] = run([0, found(first)]).effects;
+  const [, , log] = run([0, found(first)]).effects;
   assert.ok(log?.kind === 'log');
   assert.deepEqual(Object.keys(log.fields), ['generation', 'subject', 'serial', 'fingerprintSHA256', 'notBefore', 'notAfter']);
   const [refusal] = run([0, refusedAs('key-mismatch')]).effects;
@@ -240,7 +241,7 @@ test('names certificate and reason in the log and nothing else', () => {
 });
 
 test('keeps a bounded number of retiring signers over a thousand rotations', () => {
-  let state = initialRotation;
+  let state = startRotation(false);
   const pool = Array.from({ length: 40 }, (_, index) => makeSigner(`signer ${index}`, -1, 1_000));
   for (let rotation = 0; rotation < 1_000; rotation += 1) {
     const next = pool[rotation % pool.length];

@@ -13,6 +13,7 @@ import { TEST_NOW_MS } from '../pki-certificate.ts';
 import { keyPem, materialOf, MountedFiles } from './mounted-files.ts';
 import { keepLog, NEVER, testClock, until } from './waiting.ts';
 import type { KeptLog } from './waiting.ts';
+import { noProbe } from '../no-probe.ts';
 
 const HOUR_MS = 3_600_000;
 const root = makeAuthority('root');
@@ -30,7 +31,7 @@ async function start(t: TestContext, prepare: (files: MountedFiles) => void): Pr
   t.after(() => files.dispose());
   prepare(files);
   const log = keepLog();
-  const sync = await startCaSync({ source: 'files', files: files.settings, schedule: NEVER }, { clock: testClock, log });
+  const sync = await startCaSync({ source: 'files', files: files.settings, schedule: NEVER, probe: noProbe }, { clock: testClock, log });
   t.after(() => sync.close());
   return { sync, log, files };
 }

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readSigner } from '../../src/ca-sync/signer.ts';
 import type { Found } from '../../src/ca-sync/source.ts';
-import { initialModel, showState, stepSync } from '../../src/ca-sync/sync-state.ts';
+import { showSync } from '../../src/ca-sync/sync-showing.ts';
+import { startModel, stepSync } from '../../src/ca-sync/sync-state.ts';
 import type { SyncEffect, SyncEvent, SyncModel } from '../../src/ca-sync/sync-state.ts';
 import { readTrustBundle } from '../../src/ca-sync/trust-bundle.ts';
 import type { TrustVerdict } from '../../src/ca-sync/trust-bundle.ts';
@@ -31,7 +32,7 @@ interface Outcome {
 
 /** One event a second. */
 function run(...events: readonly SyncEvent[]): Outcome {
-  let outcome: Outcome = { model: initialModel, effects: [] };
+  let outcome: Outcome = { model: startModel(false), effects: [] };
   for (const [second, event] of events.entries()) outcome = stepSync(outcome.model, event, TEST_NOW_MS + second * 1_000);
   return outcome;
 }
@@ -40,7 +41,7 @@ const names = ({ effects }: Outcome): string[] => effects.map((effect) => (effec
 const withTrust = (trust: Found<TrustVerdict>): SyncEvent => ({ ...signer, trust });
 
 test('publishes trust, then the signer', () => {
-  assert.deepEqual(names(run(signer)), ['publish-trust', 'trust-published', 'publish-signer', 'signer-published']);
+  assert.deepEqual(names(run(signer)), ['publish-trust', 'trust-published', 'publish-usable', 'publish-signer', 'signer-published']);
 });
 
 test('publishes nothing when nothing has changed', () => {
@@ -69,21 +70,52 @@ test('keeps the bundle that was good when the next is bad, empty or missing, and
   assert.deepEqual(names(run(signer, bad)), ['trust-refused']);
   assert.deepEqual(names(outcome), []);
   assert.equal(outcome.model.trust.current?.authorities.length, 1);
-  assert.equal(showState('files', outcome.model).trust.refused?.sinceMs, TEST_NOW_MS + 1_000);
+  assert.equal(showSync('files', outcome.model).trust.refused?.sinceMs, TEST_NOW_MS + 1_000);
   const missing = withTrust({ kind: 'missing', detail: 'gone' });
   assert.deepEqual(names(run(signer, bad, missing)), ['trust-removed']);
-  assert.deepEqual(names(run(missing)), ['trust-missing', 'publish-signer', 'signer-published']);
+  assert.deepEqual(names(run(missing)), ['trust-missing', 'publish-usable', 'publish-signer', 'signer-published']);
   assert.deepEqual(names(run(signer, bad, missing, signer)), []);
-  assert.equal(showState('files', run(signer, bad, missing, signer).model).trust.missing, null);
+  assert.equal(showSync('files', run(signer, bad, missing, signer).model).trust.missing, null);
 });
 
 test('a failed read of one object does not keep the other from being followed', () => {
   const { model } = run({ ...signer, signer: failed('forbidden', 'no right to the Secret') });
-  const state = showState('kubernetes', model);
+  const state = showSync('kubernetes', model);
   assert.equal(state.trust.current?.authorities.length, 1);
   assert.equal(state.signer.current, null);
   assert.deepEqual(state.lastError, { code: 'forbidden', detail: 'no right to the Secret', sinceMs: TEST_NOW_MS });
   assert.equal(state.lastSuccessMs, null);
+});
+
+test('keeps what the hub said of the current signer while it is asked about another', () => {
+  const pair = (authority: typeof one): SyncEvent => {
+    return {
+      ...signer,
+      signer: { kind: 'found', value: readSigner({ certificate: Buffer.from(authority.pem), key: Buffer.from(keyPem(authority)) }) },
+    };
+  };
+  let model = startModel(true);
+  const take = (event: SyncEvent): void => {
+    ({ model } = stepSync(model, event, TEST_NOW_MS));
+  };
+  const answer = (outcome: 'accepted' | 'rejected', purpose: 'candidate' | 'current'): void => {
+    const question = model.rotation.questions.find((each) => each.purpose === purpose);
+    const { fingerprintSHA256 } = question?.signer.certificate ?? { fingerprintSHA256: '' };
+    const answers = [{ endpoint: 'https://hub:6443', outcome, detail: outcome, atMs: TEST_NOW_MS, fingerprintSHA256 }];
+    take({ kind: 'hub-answered', question: question?.id ?? 0, answers });
+  };
+  const said = (): readonly string[] => showSync('files', model).probeOfCurrent.map(({ outcome }) => outcome);
+  take(pair(one));
+  assert.deepEqual(said(), []);
+  answer('accepted', 'candidate');
+  assert.deepEqual(said(), ['accepted']);
+  take({ kind: 'check-due' });
+  answer('rejected', 'current');
+  take(pair(two));
+  answer('rejected', 'candidate');
+  assert.deepEqual(said(), ['rejected']);
+  answer('accepted', 'candidate');
+  assert.deepEqual(said(), ['accepted']);
 });
 
 test('tells of a failure when it begins, when it becomes another and when it ends', () => {
@@ -93,14 +125,14 @@ test('tells of a failure when it begins, when it becomes another and when it end
   assert.deepEqual(names(run(signer, forbidden, forbidden)), []);
   assert.deepEqual(names(run(signer, forbidden, late)), ['sync-failed']);
   assert.deepEqual(names(run(signer, forbidden, late, signer)), ['sync-recovered']);
-  const { lastError, lastSuccessMs } = showState('kubernetes', run(signer, forbidden, late).model);
+  const { lastError, lastSuccessMs } = showSync('kubernetes', run(signer, forbidden, late).model);
   assert.deepEqual(lastError, { code: 'timeout', detail: 'c', sinceMs: TEST_NOW_MS + 1_000 });
   assert.equal(lastSuccessMs, TEST_NOW_MS);
-  assert.equal(showState('kubernetes', run(signer, forbidden).model).lastError?.detail, 'a; b');
+  assert.equal(showSync('kubernetes', run(signer, forbidden).model).lastError?.detail, 'a; b');
 });
 
 test('shows plain data that survives JSON, with the window of the signer', () => {
-  const state = showState('files', run(signer).model);
+  const state = showSync('files', run(signer).model);
   assert.deepEqual(JSON.parse(JSON.stringify(state)), state);
   assert.equal(state.signer.current?.window, 'in-window');
   assert.equal(state.signer.current.fingerprintSHA256, one.certificate.fingerprintSHA256);

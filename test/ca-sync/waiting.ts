@@ -9,6 +9,9 @@ import { TEST_NOW_MS } from '../pki-certificate.ts';
 /** Generous: it only bounds how long a broken test hangs. */
 const DEADLINE_MS = 30_000;
 
+/** Of a value that did not come, characters. */
+const MOST_SHOWN = 1_000;
+
 /** Resolves with the first value, the present one included, for which `holds`. */
 export function until<T>(live: ReadonlyLive<T>, holds: (value: T) => boolean): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -24,7 +27,7 @@ export function until<T>(live: ReadonlyLive<T>, holds: (value: T) => boolean): P
     });
     const deadline = setTimeout(() => {
       give();
-      reject(new Error(`did not come in ${DEADLINE_MS} ms; last: ${JSON.stringify(live.current)}`));
+      reject(new Error(`did not come in ${DEADLINE_MS} ms; last: ${JSON.stringify(live.current)?.slice(0, MOST_SHOWN)}`));
     }, DEADLINE_MS);
   });
 }

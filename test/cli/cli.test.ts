@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { version } from '../../src/version.ts';
 import { runToEnd } from './command-line.ts';
 
-const commands = ['run', 'check', 'explain', 'suggest', 'demo'];
+const commands = ['run', 'check', 'explain', 'suggest', 'status', 'demo'];
 
 test('--help names every command, and each command explains itself with its exit codes and an example', async () => {
   const all = await runToEnd('--help');

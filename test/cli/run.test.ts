@@ -140,14 +140,10 @@ test('a second SIGTERM ends a drain at once, with 1', async (t) => {
 });
 
 test('ends with 64 on settings that are refused, and with 1 on files that cannot be used, naming the setting', async () => {
-  const bad = await runToEnd(
-    'run',
-    '--config',
-    await site.put('bad.yaml', `${GOOD_SETTINGS}admin: { port: 9440 }\nlog: { level: loud }\n`),
-  );
+  const bad = await runToEnd('run', '--config', await site.put('bad.yaml', `${GOOD_SETTINGS}processes: auto\nlog: { level: loud }\n`));
   assert.equal(bad.code, 64);
-  assert.match(bad.err, /bad\.yaml:8: admin: found a setting that is not available in this version/);
-  assert.match(bad.err, /bad\.yaml:9: log\.level: found "loud"; expected one of debug, info, warn, error/);
+  assert.match(bad.err, /bad\.yaml:10: processes: found a setting that is not available in this version/);
+  assert.match(bad.err, /bad\.yaml:11: log\.level: found "loud"; expected one of debug, info, warn, error/);
 
   const nowhere = await runToEnd('run', '--config', await site.put('nowhere.yaml', GOOD_SETTINGS.replace('serving.crt', 'nowhere.crt')));
   assert.equal(nowhere.code, 1);
@@ -168,4 +164,8 @@ test('ends with 1 when its address is taken', async (t) => {
   const { code, err } = await runToEnd('run', '--config', await site.put('taken.yaml', settings));
   assert.equal(code, 1);
   assert.match(err, /EADDRINUSE/);
+  const admin = GOOD_SETTINGS.replace(/^admin:.*$/m, `admin: { port: ${taken} }`);
+  const ended = await runToEnd('run', '--config', await site.put('admin-taken.yaml', admin));
+  assert.equal(ended.code, 1);
+  assert.match(ended.err, /"event":"process-failed".*admin\.port: cannot listen on 127\.0\.0\.1 port \d+ \(EADDRINUSE\)/);
 });

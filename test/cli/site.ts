@@ -24,6 +24,8 @@ hub: { url: "https://127.0.0.1:1", caFile: hub-ca.crt, connectTimeout: 2s }
 caSync:
   source: files
   files: { certificateFile: signer.crt, keyFile: signer.key, trustBundleFile: trust.crt }
+  probe: { enabled: false }
+admin: { port: 0 }
 audit: { file: audit.jsonl }
 bootstrap: { enabled: false }
 `;

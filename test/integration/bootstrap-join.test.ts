@@ -19,6 +19,7 @@ import { openH1, openH2 } from '../proxy/test-client.ts';
 import { startTestProxy } from '../proxy/test-proxy.ts';
 import type { TestProxy } from '../proxy/test-proxy.ts';
 import { statusOverH1, statusOverH2 } from '../proxy/watch-status.ts';
+import { noProbe } from '../no-probe.ts';
 
 interface Recorded {
   readonly seq: number;
@@ -54,7 +55,7 @@ async function setStage(t: TestContext): Promise<Stage> {
   const signer = { namespace: 'openshift-kube-controller-manager', secret: 'csr-signer' };
   const trust = { namespace: 'openshift-config-managed', configMap: 'csr-controller-ca', key: 'ca-bundle.crt' };
   const sync = await startCaSync(
-    { source: 'kubernetes', kubeconfigFile: join(folder, 'kubeconfig'), signer, trust, schedule: NEVER },
+    { source: 'kubernetes', kubeconfigFile: join(folder, 'kubeconfig'), signer, trust, schedule: NEVER, probe: noProbe },
     { clock, log: silentLog, bootstrap: { enabled: true, jwksFile: null, sharedServiceAccounts: [] } },
   );
   t.after(() => sync.close());

@@ -179,7 +179,7 @@ test("the hub's own 401 to a token passes unchanged", async (t) => {
   };
   const answer = await ask(t, stage, bearer(own));
   assert.deepEqual([answer.status, answer.body], [401, '{"kind":"Status","code":401}']);
-  assert.equal(stage.proxy.resyncs.count, 0);
+  assert.equal(stage.proxy.hubRefused.length, 0);
 });
 
 test('a new key is asked for once a token names it, and one that is gone ends its connections', async (t) => {

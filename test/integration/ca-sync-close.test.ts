@@ -9,6 +9,7 @@ import type { CaSyncSettings } from '../../src/settings.ts';
 import { putSigner, putTrust, startApi } from '../ca-sync/api-fixture.ts';
 import { materialOf, MountedFiles } from '../ca-sync/mounted-files.ts';
 import { makeAuthority } from '../pki.ts';
+import { noProbe } from '../no-probe.ts';
 
 const script = fileURLToPath(new URL('../ca-sync/close-and-end.ts', import.meta.url));
 const signer = makeAuthority('signer');
@@ -22,7 +23,10 @@ test('leaves nothing that keeps a process alive, with files', async (t) => {
   const files = new MountedFiles();
   t.after(() => files.dispose());
   files.mount(materialOf(signer));
-  assert.deepEqual(await runProcess({ source: 'files', files: files.settings, schedule: '* * * * *' }), { generation: 1, left: [] });
+  assert.deepEqual(await runProcess({ source: 'files', files: files.settings, schedule: '* * * * *', probe: noProbe }), {
+    generation: 1,
+    left: [],
+  });
 });
 
 for (const protocol of ['h2', 'http/1.1'] as const) {
@@ -30,12 +34,12 @@ for (const protocol of ['h2', 'http/1.1'] as const) {
     const hub = await startApi(t, protocol);
     putSigner(hub.api, signer);
     putTrust(hub.api, signer);
-    assert.deepEqual(await runProcess({ ...hub.settings, schedule: '* * * * *' }), { generation: 1, left: [] });
+    assert.deepEqual(await runProcess({ ...hub.settings, schedule: '* * * * *', probe: noProbe }), { generation: 1, left: [] });
   });
 }
 
 test('leaves nothing that keeps a process alive when the API server is away', async (t) => {
   const hub = await startApi(t);
   await hub.api.stop();
-  assert.deepEqual(await runProcess({ ...hub.settings, schedule: '* * * * *' }), { generation: 0, left: [] });
+  assert.deepEqual(await runProcess({ ...hub.settings, schedule: '* * * * *', probe: noProbe }), { generation: 0, left: [] });
 });

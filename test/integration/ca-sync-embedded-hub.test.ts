@@ -14,6 +14,7 @@ import { startEmbeddedHub } from '../../src/demo/hub/embedded-hub.ts';
 import type { EmbeddedHub } from '../../src/demo/hub/embedded-hub.ts';
 import { keepLog, NEVER, until, untilTrue } from '../ca-sync/waiting.ts';
 import type { KeptLog } from '../ca-sync/waiting.ts';
+import { noProbe } from '../no-probe.ts';
 
 const SECRET = '/api/v1/namespaces/openshift-kube-controller-manager/secrets/csr-signer';
 
@@ -33,7 +34,10 @@ async function followHub(t: TestContext): Promise<Following> {
   const log = keepLog();
   const signer = { namespace: 'openshift-kube-controller-manager', secret: 'csr-signer' };
   const trust = { namespace: 'openshift-config-managed', configMap: 'csr-controller-ca', key: 'ca-bundle.crt' };
-  const sync = await startCaSync({ source: 'kubernetes', kubeconfigFile, signer, trust, schedule: NEVER }, { clock: systemClock, log });
+  const sync = await startCaSync(
+    { source: 'kubernetes', kubeconfigFile, signer, trust, schedule: NEVER, probe: noProbe },
+    { clock: systemClock, log },
+  );
   t.after(() => sync.close());
   await untilTrue(() => hub.openStreams() === 2);
   return { hub, sync, log };

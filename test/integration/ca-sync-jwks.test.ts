@@ -15,6 +15,7 @@ import { keepLog, NEVER, until, untilTrue } from '../ca-sync/waiting.ts';
 import type { KeptLog } from '../ca-sync/waiting.ts';
 import { documentOf, makeTokenKey } from '../proxy/bootstrap-tokens.ts';
 import { SteppedClock } from '../proxy/stepped-clock.ts';
+import { noProbe } from '../no-probe.ts';
 
 const on: BootstrapSettings = { enabled: true, jwksFile: null, sharedServiceAccounts: [] };
 const KEYS_PATH = '/openid/v1/jwks';
@@ -30,7 +31,7 @@ function settingsFor(folder: string, kubeconfig: string): CaSyncSettings {
   writeFileSync(kubeconfigFile, kubeconfig);
   const signer = { namespace: 'openshift-kube-controller-manager', secret: 'csr-signer' };
   const trust = { namespace: 'openshift-config-managed', configMap: 'csr-controller-ca', key: 'ca-bundle.crt' };
-  return { source: 'kubernetes', kubeconfigFile, signer, trust, schedule: NEVER };
+  return { source: 'kubernetes', kubeconfigFile, signer, trust, schedule: NEVER, probe: noProbe };
 }
 
 interface Following {
@@ -200,7 +201,7 @@ async function followFile(
   const files = { certificateFile: join(folder, 'a'), keyFile: join(folder, 'b'), trustBundleFile: join(folder, 'c') };
   const log = keepLog();
   const around = { clock: new SteppedClock(20), log, bootstrap: { ...on, jwksFile: file } };
-  const sync = await startCaSync({ source: 'files', files, schedule: NEVER }, around);
+  const sync = await startCaSync({ source: 'files', files, schedule: NEVER, probe: noProbe }, around);
   t.after(() => sync.close());
   return { sync, file, folder, log };
 }

@@ -5,9 +5,11 @@ import type { ClientHttp2Session } from 'node:http2';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { makeOpenShiftSigner } from '../pki.ts';
+import type { TrustBundle } from '../../src/ca-sync/ca-sync.ts';
+import { klusterletSubject, makeClient, makeOpenShiftSigner } from '../pki.ts';
+import type { TestClient } from '../pki.ts';
 import { SteppedClock } from '../proxy/stepped-clock.ts';
-import { openH1, openH2, openRaw, requestH1, requestH2 } from '../proxy/test-client.ts';
+import { exchangeRaw, openH1, openH2, openRaw, requestH1, requestH2 } from '../proxy/test-client.ts';
 import { eventually, startTestHub, startTestProxy, toTrust } from '../proxy/test-proxy.ts';
 import type { TestHub, TestProxy } from '../proxy/test-proxy.ts';
 
@@ -84,6 +86,62 @@ test('a CA that leaves the bundle takes open connections with it, watches includ
   assert.equal((await requestH2(openH2(t, proxy.port, client))).status, 200);
   assert.equal((await requestH1(openH1(t, client), proxy.port)).status, 200);
 });
+
+/** Clients of the signer in use and of two that come after it, the bundle with all of them, and what is left of it without the first. */
+function overlap(proxy: TestProxy): { clients: TestClient[]; all: TrustBundle; withoutFirst: TrustBundle } {
+  const later = [1, 2].map((n) => makeOpenShiftSigner(Date.now() - DAY_MS / 2 + n * MINUTE_MS, 'p256'));
+  const clients = [proxy.pki, ...later].map(({ signer }) =>
+    makeClient(klusterletSubject('cluster1'), signer, { notBeforeMs: Date.now() - MINUTE_MS, notAfterMs: Date.now() + DAY_MS }),
+  );
+  const laterBundles = later.map(({ bundle }) => bundle).join('');
+  return { clients, all: toTrust(proxy.pki.bundle + laterBundles), withoutFirst: toTrust(laterBundles) };
+}
+
+test('certificates of every CA in the bundle are accepted side by side, and one that leaves takes only its own connections', async (t) => {
+  const { proxy } = await start(t);
+  const { clients, all, withoutFirst } = overlap(proxy);
+  proxy.trust.swap(all);
+  const sessions = clients.map((client) => openH2(t, proxy.port, client));
+  const watches = await Promise.all(sessions.map(openWatch));
+  for (const client of clients) assert.equal((await requestH1(openH1(t, client), proxy.port)).status, 200);
+  proxy.trust.swap(withoutFirst);
+  await eventually('the first has ended', () => watches[0]?.ended() === true && sessions[0]?.closed === true, WITHIN_MS);
+  assertClosedByPolicy(proxy, 'certificate-unknown-authority', 2);
+  for (const session of sessions.slice(1)) assert.equal((await requestH2(session)).status, 200);
+  assert.deepEqual(
+    watches.map(({ ended }) => ended()),
+    [true, false, false],
+  );
+});
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`${version}: what a client kept of its TLS session under a bundle opens nothing under the next`, async (t) => {
+    const { proxy } = await start(t);
+    const { clients, all, withoutFirst } = overlap(proxy);
+    const [client] = clients;
+    assert.ok(client !== undefined);
+    proxy.trust.swap(all);
+    const versions = { minVersion: version, maxVersion: version };
+    const ask = async (session?: Buffer): Promise<{ answer: string; kept: Buffer[]; resumed: boolean }> => {
+      const kept: Buffer[] = [];
+      const socket = await openRaw(t, proxy.port, client, { ...versions, ...(session === undefined ? {} : { session }) });
+      socket.on('session', (one: Buffer) => kept.push(one));
+      const resumed = socket.isSessionReused();
+      const last = socket.getSession();
+      const answer = await exchangeRaw(socket, `GET /api HTTP/1.1\r\nHost: 127.0.0.1:${proxy.port}\r\nConnection: close\r\n\r\n`);
+      return { answer, kept: last === undefined ? kept : [...kept, last], resumed };
+    };
+    const first = await ask();
+    assert.match(first.answer, /^HTTP\/1\.1 200 /);
+    assert.ok(first.kept.length > 0);
+    proxy.trust.swap(withoutFirst);
+    for (const session of first.kept) {
+      const { answer, resumed } = await ask(session);
+      assert.equal(resumed, false);
+      assert.match(answer, /^HTTP\/1\.1 401 /);
+    }
+  });
+}
 
 test('a bundle that still holds the CA ends no connection', async (t) => {
   const { proxy } = await start(t);

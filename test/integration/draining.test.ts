@@ -18,7 +18,7 @@ import type { TestHub, TestProxy } from '../proxy/test-proxy.ts';
 const LONG_MS = 60_000;
 /** What a watch is given here. */
 const DRAIN_MS = 400;
-const NOTHING = { connections: 0, requests: 0, hubSessions: 0, credentials: 0 };
+const NOTHING = { connections: 0, requests: 0, watches: 0, hubSessions: 0, moves: 0, credentials: 0 };
 
 interface Scene {
   readonly hub: TestHub;

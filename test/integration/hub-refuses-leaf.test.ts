@@ -8,8 +8,8 @@ import { openH1, openH2, requestH1, requestH2 } from '../proxy/test-client.ts';
 import { startTestHub, startTestProxy } from '../proxy/test-proxy.ts';
 import type { HubHandler, TestHub, TestProxy } from '../proxy/test-proxy.ts';
 
-/** Above the 5 s between two re-reads of the signer that refused leaves may ask for. */
-const NEXT_RESYNC_MS = 5_001;
+/** Above the 5 s between two words to the sync about one generation. */
+const NEXT_WORD_MS = 5_001;
 
 const UNAUTHORIZED = JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Unauthorized', code: 401 });
 
@@ -51,7 +51,7 @@ for (const http2 of [true, false]) {
     assert.deepEqual([answer.status, answer.body], [201, 'done']);
     assert.deepEqual(bodies, [body, body]);
     assert.equal(new Set(hub.seen.map(({ leafSHA256 }) => leafSHA256)).size, 2);
-    assert.deepEqual([count(proxy, 'issue'), count(proxy, 'hub-refused-leaf'), proxy.resyncs.count], [2, 1, 1]);
+    assert.deepEqual([count(proxy, 'issue'), count(proxy, 'hub-refused-leaf'), proxy.hubRefused.length], [2, 1, 1]);
   });
 
   test(`${protocol}: a hub that refuses every leaf is asked twice, and the client gets 503 with Retry-After, not the 401`, async (t) => {
@@ -75,7 +75,7 @@ for (const http2 of [true, false]) {
   });
 }
 
-test('refused leaves ask for a re-read of the signer at most once in five seconds', async (t) => {
+test('the sync is told of refused leaves at most once in five seconds', async (t) => {
   const clock = new SteppedClock();
   const hub = await startTestHub(t);
   const proxy = await startTestProxy(t, { hubUrl: hub.url, clock });
@@ -83,10 +83,10 @@ test('refused leaves ask for a re-read of the signer at most once in five second
   const session = openH2(t, proxy.port, proxy.client());
   await Promise.all(Array.from({ length: 10 }, () => requestH2(session)));
   await requestH2(session);
-  assert.equal(proxy.resyncs.count, 1);
-  clock.advance(NEXT_RESYNC_MS);
+  assert.deepEqual(proxy.hubRefused, [1]);
+  clock.advance(NEXT_WORD_MS);
   await requestH2(session);
-  assert.equal(proxy.resyncs.count, 2);
+  assert.equal(proxy.hubRefused.length, 2);
 });
 
 test('many requests that meet one refused leaf at once make one new leaf between them', async (t) => {

@@ -1,4 +1,4 @@
-// Which hub sessions there are: one for each client certificate and signer generation, shared by its connections and by nobody else, gone with them.
+// Which hub sessions there are: one for each client certificate and leaf of it, shared by its connections and by nobody else, gone with them.
 
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
@@ -117,7 +117,7 @@ for (const http2 of [true, false]) {
     assert.equal((await watch).body, 'first\nlast\n');
   });
 
-  test(`${protocol}: after a rotation new requests use a new leaf on a new session while an open watch goes on to its end`, async (t) => {
+  test(`${protocol}: after a rotation a session in use moves to a new leaf unasked, while an open watch goes on to its end`, async (t) => {
     const { hub, proxy } = await start(t, {}, http2);
     const watched = Promise.withResolvers<ServerResponse>();
     hub.handler = (request, response) => {
@@ -130,9 +130,12 @@ for (const http2 of [true, false]) {
     const watch = readH2(session.request({ ':path': '/api/watch' }));
     const response = await watched.promise;
     const next = proxy.rotate();
-    assert.equal((await requestH2(session)).status, 200);
+    const isOpen = (): boolean => hub.handshakes.length === 2 && sessions(proxy) === 2;
+    await eventually('the session has moved', () => issued(proxy) === 2 && isOpen() && proxy.proxy.counts().moves === 0);
     const [, signer] = hub.handshakes.at(-1)?.chain ?? [];
     assert.deepEqual(signer, next.signer.certificate.der);
+    assert.equal((await requestH2(session)).status, 200);
+    assert.notEqual(hub.seen[1]?.leafSHA256, hub.seen[0]?.leafSHA256);
     assert.deepEqual([hub.handshakes.length, sessions(proxy)], [2, 2]);
     response.end('after\n');
     assert.equal((await watch).body, 'before\nafter\n');

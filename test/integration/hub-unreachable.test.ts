@@ -151,7 +151,7 @@ for (const { name, cause, connections, connectTimeoutMs = 20_000, start } of cas
     assertLogged(proxy, cause);
     assert.equal(hub.connections, connections);
     assert.equal(proxy.log.filter((event) => event.name === 'hub-refused-leaf').length, cause === 'hub-refused-leaf' ? 2 : 0);
-    assert.equal(proxy.resyncs.count, cause === 'hub-refused-leaf' ? 1 : 0);
+    assert.equal(proxy.hubRefused.length, cause === 'hub-refused-leaf' ? 1 : 0);
     assert.equal(proxy.proxy.counts().hubSessions, 0);
   });
 }

@@ -42,6 +42,10 @@ type Step =
   | { readonly kind: 'reconnect'; readonly who: number }
   | { readonly kind: 'abandon'; readonly who: number }
   | { readonly kind: 'rotate' }
+  /** Only the newest generation is to be used any more. */
+  | { readonly kind: 'drop-old' }
+  /** The newest is not, and the first signer is published again. */
+  | { readonly kind: 'roll-back' }
   | { readonly kind: 'settle' };
 
 const who = fc.oneof(fc.nat(IDENTITIES - 1), fc.nat(2));
@@ -50,7 +54,16 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     { weight: 40, arbitrary: fc.record({ kind: fc.constant('request' as const), who, http2: fc.boolean(), post: fc.boolean() }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('reconnect' as const), who }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('abandon' as const), who }) },
-    { weight: 1, arbitrary: fc.constantFrom<Step>({ kind: 'rotate' }, { kind: 'settle' }) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom<Step>(
+        { kind: 'rotate' },
+        { kind: 'rotate' },
+        { kind: 'settle' },
+        { kind: 'drop-old' },
+        { kind: 'roll-back' },
+      ),
+    },
   ),
   { minLength: STEPS, maxLength: STEPS },
 );
@@ -91,6 +104,7 @@ interface Scene {
 async function take(step: Step, n: number, { t, proxy, people }: Scene): Promise<void> {
   if (step.kind === 'rotate') return void proxy.rotate();
   if (step.kind === 'settle') return;
+  if (step.kind === 'drop-old' || step.kind === 'roll-back') return withdraw(step.kind, proxy);
   const person = people[step.who];
   assert.ok(person !== undefined);
   const path = `/api/${step.who}/${n}`;
@@ -100,6 +114,12 @@ async function take(step: Step, n: number, { t, proxy, people }: Scene): Promise
   const abandoned = assert.rejects(requestH2(session, { path }));
   setImmediate(() => session.destroy());
   return abandoned;
+}
+
+function withdraw(how: 'drop-old' | 'roll-back', proxy: TestProxy): void {
+  const generation = proxy.signer.current?.generation ?? 0;
+  if (how === 'drop-old') proxy.usable.swap(new Set([generation]));
+  else proxy.publish(proxy.pki, [generation]);
 }
 
 function askFor(path: string, { http2, post }: RequestStep, { person, proxy }: { person: Person; proxy: TestProxy }): Promise<void> {
@@ -122,9 +142,11 @@ async function reconnect(person: Person, { t, proxy }: { t: TestContext; proxy: 
   agent.destroy();
 }
 
-test('no interleaving of fifty identities, connections and rotations makes a request arrive under another identity', async (t) => {
+test('no interleaving of fifty identities, connections, rotations and rollbacks makes a request arrive under another identity', async (t) => {
   const hub = await startTestHub(t);
-  const proxy = await startTestProxy(t, { hubUrl: hub.url, limits: { leafCacheEntries: LEAVES_KEPT } });
+  // Slow enough that some still move when the next rotation comes.
+  const reissue = { lifetimeMs: 'match', movesPerSecond: 60 } as const;
+  const proxy = await startTestProxy(t, { hubUrl: hub.url, reissue, limits: { leafCacheEntries: LEAVES_KEPT } });
   hub.handler = (request, response) => {
     request.resume();
     request.once('end', () => (response as ServerResponse).writeHead(200).end(request.url));
@@ -146,5 +168,6 @@ test('no interleaving of fifty identities, connections and rotations makes a req
   await fc.assert(property, { numRuns: RUNS, endOnFailure: true });
   assert.ok(sent > 3_000 && hub.seen.length >= sent, `${sent} sent, ${hub.seen.length} seen`);
   assert.ok(proxy.signer.current !== null && proxy.signer.current.generation > 5);
+  assert.ok(proxy.log.some(({ name }) => name === 'sessions-moving'));
   assert.equal(proxy.log.filter(({ name }) => name === 'internal-error' || name === 'hub-fault').length, 0);
 });

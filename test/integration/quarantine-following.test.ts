@@ -14,6 +14,7 @@ import type { EmbeddedHub } from '../../src/demo/hub/embedded-hub.ts';
 import type { QuarantineSettings } from '../../src/settings.ts';
 import { keepLog, NEVER, until, untilTrue } from '../ca-sync/waiting.ts';
 import type { KeptLog } from '../ca-sync/waiting.ts';
+import { noProbe } from '../no-probe.ts';
 
 const RIGHTS = `
 kind: Role
@@ -63,7 +64,7 @@ async function follow(t: TestContext, hub: EmbeddedHub, wanted: Partial<Quaranti
   const trust = { namespace: 'openshift-config-managed', configMap: 'csr-controller-ca', key: 'ca-bundle.crt' };
   const log = keepLog();
   const settings = {
-    caSync: { source: 'kubernetes', kubeconfigFile, signer, trust, schedule: NEVER },
+    caSync: { source: 'kubernetes', kubeconfigFile, signer, trust, schedule: NEVER, probe: noProbe },
     quarantine: { clusters: [], configMap: null, followHub: false, ...wanted },
   } as const;
   const quarantine = await followQuarantine(settings, { clock: systemClock, log });

@@ -67,6 +67,7 @@ async function start(t: TestContext): Promise<Scene> {
   await writeFile(
     join(folder, 'countersign.yaml'),
     `listen: { address: 127.0.0.1, port: 0, certificateFile: proxy.crt, keyFile: proxy.key }
+admin: { port: 0 }
 hub: { url: "${hub.url}", caFile: ca.crt }
 caSync: { source: kubernetes, kubeconfigFile: kubeconfig }
 bootstrap: { enabled: false }

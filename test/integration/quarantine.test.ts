@@ -51,7 +51,7 @@ test('an open watch of a quarantined cluster ends within a second, on both sides
   await Promise.all([once(session, 'close'), once(h1, 'close')]);
   assert.ok(performance.now() - startedMs < 1_000, `after ${performance.now() - startedMs} ms`);
   await eventually('the hub has nothing of it any more', () => hub.sessions.size === 1 && proxy.proxy.counts().hubSessions === 1);
-  assert.deepEqual(proxy.proxy.counts(), { connections: 1, requests: 0, hubSessions: 1, credentials: 3 });
+  assert.deepEqual(proxy.proxy.counts(), { connections: 1, requests: 0, watches: 0, hubSessions: 1, moves: 0, credentials: 3 });
   assert.equal((await requestH2(other)).status, 200);
   const closed = proxy.log
     .filter(({ name }) => name === 'connection-closed-by-policy')

@@ -183,7 +183,10 @@ for (const refused of cases) {
     await closed;
     assertAudited(proxy, refused);
     await eventually('the proxy has let go of it', () => proxy.proxy.counts().connections === 0);
-    assert.deepEqual([hub.touched, proxy.proxy.counts()], [0, { connections: 0, requests: 0, hubSessions: 0, credentials: 0 }]);
+    assert.deepEqual(
+      [hub.touched, proxy.proxy.counts()],
+      [0, { connections: 0, requests: 0, watches: 0, hubSessions: 0, moves: 0, credentials: 0 }],
+    );
   });
 
   test(`HTTP/1.1: ${refused.name} is answered ${refused.code} by rule ${refused.rule}, and nothing pipelined behind it`, async (t) => {

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import { silentLog } from '../../src/events.ts';
+import { silentMeter } from '../../src/meter.ts';
 import { startProxy } from '../../src/proxy/proxy.ts';
 import { makeServingFor } from '../proxy/fault-hub.ts';
 import { SteppedClock } from '../proxy/stepped-clock.ts';
@@ -53,7 +54,9 @@ function startAnother({ directory, signer, trust, quarantine }: TestProxy): Prom
     trust,
     quarantine,
     policies: new Live(allowAll),
-    resync: () => undefined,
+    usable: new Live<ReadonlySet<number>>(new Set()),
+    hubRefused: () => undefined,
+    meter: silentMeter,
     clock: new SteppedClock(),
     log: silentLog,
     audit,

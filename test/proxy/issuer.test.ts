@@ -6,8 +6,9 @@ import { test } from 'node:test';
 import type { AuditLine } from '../../src/audit.ts';
 import { systemClock } from '../../src/clock.ts';
 import { Live } from '../../src/live.ts';
+import { silentMeter } from '../../src/meter.ts';
 import { createIssuer } from '../../src/proxy/issuer.ts';
-import { createLeafProfile } from '../../src/proxy/leaf.ts';
+import { createLeafProfile } from '../../src/leaf.ts';
 import type { Quarantine } from '../../src/proxy/quarantine.ts';
 import { addonSubject, klusterletSubject, makeClient, makeOpenShiftSigner } from '../pki.ts';
 import { toSigner, toTrust } from './test-proxy.ts';
@@ -25,6 +26,7 @@ test('no leaf is issued for a cluster in quarantine or its add-ons, and the audi
     quarantine,
     profile: createLeafProfile({ lifetimeMs: 'match' }),
     clock: systemClock,
+    meter: silentMeter,
     audit: { write: (line) => void audit.push(line), reopen: () => Promise.resolve(), close: () => Promise.resolve() },
   });
   const publicKeySpki = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' });

@@ -21,6 +21,8 @@ import { Live } from '../../src/live.ts';
 import { startProxy } from '../../src/proxy/proxy.ts';
 import type { BootstrapAccess, Proxy, Quarantine } from '../../src/proxy/proxy.ts';
 import type { LimitSettings, Settings } from '../../src/settings.ts';
+import { recordMeter } from './recorded-meter.ts';
+import type { RecordedMeter } from './recorded-meter.ts';
 import { allowAll, toSettings } from './test-settings.ts';
 import { encodeName, extension, SERVER_AUTH, testKey } from '../pki-certificate.ts';
 import { klusterletSubject, makeAuthority, makeClient, makeOpenShiftSigner } from '../pki.ts';
@@ -96,6 +98,12 @@ export async function startTestHub(t: TestContext, options: TestHubOptions = {})
   });
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  // Those whose handshake is not over among them.
+  const accepted = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    accepted.add(socket);
+    socket.once('close', () => accepted.delete(socket));
+  });
   server.on('secureConnection', (socket: TLSSocket) => {
     sockets.add(socket);
     hub.handshakes.push({ chain: presentedBy(socket), resumed: socket.isSessionReused(), alpn: socket.alpnProtocol });
@@ -118,7 +126,7 @@ export async function startTestHub(t: TestContext, options: TestHubOptions = {})
       request.resume();
       request.once('end', () => (response as ServerResponse).writeHead(200, { 'content-type': 'application/json' }).end('{}'));
     },
-    close: () => stop(server, sockets),
+    close: () => stop(server, accepted),
   };
   const receive = (request: HubRequest, response: HubResponse): void => {
     const socket = 'stream' in request ? (request.stream.session?.socket as TLSSocket | undefined) : (request.socket as TLSSocket);
@@ -166,13 +174,17 @@ export interface TestProxy {
   readonly pki: OpenShiftSigner;
   readonly log: { readonly name: string; readonly fields: Readonly<Record<string, unknown>> }[];
   readonly audit: AuditLine[];
-  /** How often a re-read of the signer was asked for. */
-  readonly resyncs: { count: number };
+  /** Generations of which the hub was said to refuse leaves, in order. */
+  readonly hubRefused: number[];
+  readonly usable: Live<ReadonlySet<number>>;
+  readonly meter: RecordedMeter;
   readonly directory: string;
   /** A client certificate of this proxy's signer. Left out: the klusterlet of cluster1. */
   client(subject?: Uint8Array, options?: ClientOptions): TestClient;
-  /** Makes the next generation of the signer and puts it in place; the trust bundle holds old and new. */
+  /** Makes the next generation of the signer and puts it in place; the trust bundle holds old and new. Leaves of the old ones stay usable. */
   rotate(): OpenShiftSigner;
+  /** Puts a signer in place as the next generation; leaves of `withdrawn` ones are not to be used any more. */
+  publish(pki: OpenShiftSigner, withdrawn?: readonly number[]): void;
 }
 
 export interface TestProxyOptions {
@@ -184,6 +196,7 @@ export interface TestProxyOptions {
   /** Left out: off. */
   readonly bootstrap?: BootstrapAccess;
   readonly clock?: Clock;
+  readonly random?: () => number;
   readonly signerKey?: 'rsa' | 'p256' | 'p384' | 'p521';
   /** Left out: the URL of the test hub. */
   readonly hubUrl: URL;
@@ -202,17 +215,16 @@ export async function startTestProxy(t: TestContext, options: TestProxyOptions):
   const quarantine = new Live<Quarantine>({ clusters: new Map() });
   const log: TestProxy['log'] = [];
   const audit: AuditLine[] = [];
-  const resyncs = { count: 0 };
+  const hubRefused: number[] = [];
+  const usable = new Live<ReadonlySet<number>>(new Set([1]));
+  const meter = recordMeter();
   const proxy = await startProxy({
     settings: toSettings(directory, options),
-    signer,
-    trust,
-    quarantine,
+    ...{ signer, usable, trust, quarantine, meter },
     policies: new Live(options.policies ?? allowAll),
     bootstrap: options.bootstrap ?? null,
-    resync: () => {
-      resyncs.count += 1;
-    },
+    hubRefused: (generation) => void hubRefused.push(generation),
+    ...(options.random === undefined ? {} : { random: options.random }),
     clock: options.clock ?? systemClock,
     log: { event: (name, fields = {}) => void log.push({ name, fields }) },
     audit: { write: (line) => void audit.push(line), reopen: () => Promise.resolve(), close: () => Promise.resolve() },
@@ -222,17 +234,21 @@ export async function startTestProxy(t: TestContext, options: TestProxyOptions):
     await rm(directory, { recursive: true, force: true });
   });
   const { port } = proxy.address;
-  let generation = 1;
+  const publish = (next: OpenShiftSigner, withdrawn: readonly number[] = []): void => {
+    const generation = (signer.current?.generation ?? 0) + 1;
+    usable.swap(new Set([...usable.current, generation].filter((one) => !withdrawn.includes(one))));
+    signer.swap(toSigner(next, generation));
+  };
   return {
-    ...{ proxy, port, signer, trust, quarantine, pki, log, audit, resyncs, directory },
+    ...{ proxy, port, signer, usable, trust, quarantine, pki, log, audit, meter, hubRefused, publish, directory },
     url: new URL(`https://127.0.0.1:${port}`),
     client: (subject = klusterletSubject('cluster1'), clientOptions = {}) =>
       makeClient(subject, pki.signer, { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + DAY_MS, ...clientOptions }),
     rotate: () => {
-      generation += 1;
+      const generation = (signer.current?.generation ?? 0) + 1;
       const next = makeOpenShiftSigner(Date.now() - DAY_MS + generation * 60_000, options.signerKey ?? 'p256');
       trust.swap(toTrust(pki.bundle + next.bundle));
-      signer.swap(toSigner(next, generation));
+      publish(next);
       return next;
     },
   };

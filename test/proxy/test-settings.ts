@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { CompiledPolicies } from '../../src/inspect/inspect.ts';
 import type { LimitSettings, Settings } from '../../src/settings.ts';
+import { noProbe } from '../no-probe.ts';
 
 /** Tests ask as fast as they can; those of the rates take the defaults. */
 const PLENTY = { sustainedPerSecond: 100_000, burst: 100_000 };
@@ -66,8 +67,8 @@ export function toSettings(directory: string, options: SettingsPlan): Settings {
   return {
     listen: { address: '127.0.0.1', port: 0, certificateFile: join(directory, 'tls.crt'), keyFile: join(directory, 'tls.key') },
     hub: { url: options.hubUrl, caFile: join(directory, 'hub-ca.crt'), connectTimeoutMs: 5_000, responseTimeoutMs: 60_000, ...options.hub },
-    caSync: { source: 'files', files: { certificateFile: '', keyFile: '', trustBundleFile: '' }, schedule: '* * * * *' },
-    reissue: options.reissue ?? { lifetimeMs: 'match' },
+    caSync: { source: 'files', files: { certificateFile: '', keyFile: '', trustBundleFile: '' }, schedule: '* * * * *', probe: noProbe },
+    reissue: options.reissue ?? { lifetimeMs: 'match', movesPerSecond: 1_000 },
     bootstrap: {
       enabled: options.bootstrap !== undefined,
       jwksFile: null,
@@ -75,6 +76,8 @@ export function toSettings(directory: string, options: SettingsPlan): Settings {
     },
     inspect: { mode: 'enforce', packs: [], policyFiles: [] },
     quarantine: { clusters: [], configMap: null, followHub: false },
+    admin: { address: '127.0.0.1', port: 0 },
+    alerts: { webhook: null, kubernetesEvents: null },
     audit: { file: '-', requests: 'all' },
     drainTimeoutMs: 1_000,
     processes: 'single',

@@ -32,13 +32,19 @@ interface RbacObject {
   readonly roleRef?: { readonly kind: string; readonly name: string };
 }
 
+/** Of one namespace, in the order in which they are asked, and where in it those of each subject are: a fleet's hub has thousands. */
+interface Bindings {
+  readonly inOrder: readonly RbacObject[];
+  readonly bySubject: ReadonlyMap<string, readonly number[]>;
+}
+
 const KINDS = new Set(['ClusterRole', 'Role', 'ClusterRoleBinding', 'RoleBinding']);
 const PRIVILEGED = 'system:masters';
 
 export class Rbac {
   readonly #objects = new Map<string, RbacObject>();
-  /** Bindings by namespace ('': of the cluster) and by name; null until somebody asks after a change. */
-  #bindings: ReadonlyMap<string, readonly RbacObject[]> | null = null;
+  /** By namespace ('': of the cluster); null until somebody asks after a change. */
+  #bindings: ReadonlyMap<string, Bindings> | null = null;
 
   /** Adds or replaces every object of a multi-document YAML text. Throws on anything that is not an RBAC object. */
   apply(yamlText: string): void {
@@ -63,21 +69,19 @@ export class Rbac {
     // The authorizer for the privileged group stands before RBAC and gives no reason.
     if (user.groups.includes(PRIVILEGED)) return { allowed: true, reason: '' };
     const namespace = attributes.kind === 'resource' ? attributes.namespace : '';
-    for (const binding of this.#bindingsFor(namespace)) {
-      const subject = binding.subjects?.find((candidate) => appliesTo(candidate, user, binding.metadata.namespace ?? ''));
+    const keys = keysOf(user);
+    for (const binding of this.#bindingsOf(keys, namespace)) {
+      const subject = binding.subjects?.find((candidate) => keys.has(subjectKey(candidate, binding.metadata.namespace ?? '')));
       if (subject === undefined || !this.#rulesOf(binding).some((rule) => allows(rule, attributes))) continue;
       return { allowed: true, reason: `RBAC: allowed by ${describe(binding, subject)}` };
     }
     return { allowed: false, reason: '' };
   }
 
-  #bindingsFor(namespace: string): readonly RbacObject[] {
-    this.#bindings ??= Map.groupBy(
-      [...this.#objects.values()].filter(({ roleRef }) => roleRef !== undefined).toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
-      ({ metadata }) => metadata.namespace ?? '',
-    );
-    const ofCluster = this.#bindings.get('') ?? [];
-    return namespace === '' ? ofCluster : [...ofCluster, ...(this.#bindings.get(namespace) ?? [])];
+  #bindingsOf(keys: ReadonlySet<string>, namespace: string): readonly RbacObject[] {
+    this.#bindings ??= indexBindings([...this.#objects.values()]);
+    const ofCluster = chooseBindings(this.#bindings.get(''), keys);
+    return namespace === '' ? ofCluster : [...ofCluster, ...chooseBindings(this.#bindings.get(namespace), keys)];
   }
 
   #rulesOf(binding: RbacObject): readonly Rule[] {
@@ -91,18 +95,39 @@ function keyOf({ kind, metadata }: RbacObject): string {
   return `${kind}/${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
-/** rule.go appliesToUser. */
-function appliesTo(subject: Subject, user: UserInfo, bindingNamespace: string): boolean {
-  switch (subject.kind) {
-    case 'User':
-      return user.username === subject.name;
-    case 'Group':
-      return user.groups.includes(subject.name);
-    case 'ServiceAccount':
-      return user.username === `system:serviceaccount:${subject.namespace ?? bindingNamespace}:${subject.name}`;
-    default:
-      return false;
+function indexBindings(objects: readonly RbacObject[]): ReadonlyMap<string, Bindings> {
+  const bindings = objects.filter(({ roleRef }) => roleRef !== undefined).toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const byNamespace = Map.groupBy(bindings, ({ metadata }) => metadata.namespace ?? '');
+  return new Map([...byNamespace].map(([namespace, inOrder]) => [namespace, { inOrder, bySubject: indexSubjects(inOrder) }]));
+}
+
+function indexSubjects(inOrder: readonly RbacObject[]): Bindings['bySubject'] {
+  const bySubject = new Map<string, number[]>();
+  for (const [at, { subjects = [], metadata }] of inOrder.entries()) {
+    for (const key of new Set(subjects.map((subject) => subjectKey(subject, metadata.namespace ?? '')))) {
+      const known = bySubject.get(key);
+      if (known === undefined) bySubject.set(key, [at]);
+      else known.push(at);
+    }
   }
+  return bySubject;
+}
+
+/** Those that name the user or one of his groups, in order. */
+function chooseBindings(bindings: Bindings | undefined, keys: ReadonlySet<string>): readonly RbacObject[] {
+  if (bindings === undefined) return [];
+  const found = new Set([...keys].flatMap((key) => bindings.bySubject.get(key) ?? []));
+  return [...found].toSorted((a, b) => a - b).flatMap((at) => bindings.inOrder[at] ?? []);
+}
+
+/** rule.go appliesToUser: whom a binding can name to mean this user. */
+function keysOf(user: UserInfo): ReadonlySet<string> {
+  return new Set([`User/${user.username}`, ...user.groups.map((group) => `Group/${group}`)]);
+}
+
+/** A service account is the user of its name. */
+function subjectKey({ kind, name, namespace }: Subject, bindingNamespace: string): string {
+  return kind === 'ServiceAccount' ? `User/system:serviceaccount:${namespace ?? bindingNamespace}:${name}` : `${kind}/${name}`;
 }
 
 /** rbac.go RuleAllows, evaluation_helpers.go. */

@@ -145,9 +145,9 @@ export class EmbeddedHub {
     return this.#parts.rotation.rotate(plan);
   }
 
-  /** Takes signers and roots of generations below `number` out of the bundle. */
-  forgetSignersBefore(number: number): Promise<void> {
-    return this.#parts.rotation.forget(number);
+  /** Takes signers and roots of generations below `number` out of the bundle, except those of the generations in `kept`. */
+  forgetSignersBefore(number: number, kept: readonly number[] = []): Promise<void> {
+    return this.#parts.rotation.forget(number, kept);
   }
 
   /** Writes the trust bundle anew, as the operator's resync would: repairs what a test has done to it, drops what has expired. */

@@ -17,6 +17,8 @@ export interface SeenRequest {
   readonly groups: readonly string[];
   /** X509SHA256=… or JTI=…; null: neither. */
   readonly credentialId: string | null;
+  /** DER of what the TLS client sent, leaf first. */
+  readonly certificates: readonly Buffer[];
   readonly httpVersion: '1.1' | '2.0';
   /** Counted from 1 for each TCP connection. */
   readonly connection: number;

@@ -237,6 +237,7 @@ export class RequestHandler {
       body,
       isBodyComplete,
       ...who,
+      certificates: (connection.peer ?? []).map(({ der }) => der),
       httpVersion,
       connection: connection.number,
       status,

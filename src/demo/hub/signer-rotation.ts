@@ -58,9 +58,9 @@ export class SignerRotation {
     return rotation;
   }
 
-  /** Takes generations below `number` out of the bundle, as purging the operator's ConfigMaps would. */
-  async forget(number: number): Promise<void> {
-    this.#generations = this.#generations.filter((generation) => generation.number >= number);
+  /** Takes generations below `number` out of the bundle, except those in `kept`, as purging the operator's ConfigMaps would. */
+  async forget(number: number, kept: readonly number[] = []): Promise<void> {
+    this.#generations = this.#generations.filter((generation) => generation.number >= number || kept.includes(generation.number));
     await this.publishBundle();
   }
 

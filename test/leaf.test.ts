@@ -5,14 +5,14 @@ import { randomBytes, sign, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Certificate, isSignedBy, parseCertificate, readCertificates } from '../../src/certificate.ts';
-import { type KeyUsage, keyUsages } from '../../src/certificate-extensions.ts';
-import { verifyClientChain } from '../../src/chain.ts';
-import { createLeafProfile, type Leaf, type LeafRequest, type LeafSigner, type LeafVerdict, reissueLeaf } from '../../src/proxy/leaf.ts';
-import { agentSubject } from '../agent-subjects.ts';
-import { askGoToParse, askOpenssl, askPeculiar, goMissing, opensslMissing } from '../other-verifiers.ts';
-import { klusterletSubject, makeAuthority, makeClient, makeOpenShiftSigner, subjectOf, type TestAuthority } from '../pki.ts';
-import { ANY_USAGE, digestOf, extension, SERVER_AUTH, signatureAlgorithmOf, TEST_NOW_MS, testKey } from '../pki-certificate.ts';
+import { type Certificate, isSignedBy, parseCertificate, readCertificates } from '../src/certificate.ts';
+import { type KeyUsage, keyUsages } from '../src/certificate-extensions.ts';
+import { verifyClientChain } from '../src/chain.ts';
+import { createLeafProfile, type Leaf, type LeafRequest, type LeafSigner, type LeafVerdict, reissueLeaf } from '../src/leaf.ts';
+import { agentSubject } from './agent-subjects.ts';
+import { askGoToParse, askOpenssl, askPeculiar, goMissing, opensslMissing } from './other-verifiers.ts';
+import { klusterletSubject, makeAuthority, makeClient, makeOpenShiftSigner, subjectOf, type TestAuthority } from './pki.ts';
+import { ANY_USAGE, digestOf, extension, SERVER_AUTH, signatureAlgorithmOf, TEST_NOW_MS, testKey } from './pki-certificate.ts';
 
 const HOUR_MS = 3_600_000;
 const match = createLeafProfile({ lifetimeMs: 'match' });
@@ -113,7 +113,7 @@ test('makes leaves that the Go parser takes', { skip: goMissing() }, async () =>
 });
 
 test('reissues the recorded klusterlet and add-on under a signer of today', () => {
-  const folder = new URL('../../fixtures/recorded/certificates/', import.meta.url);
+  const folder = new URL('../fixtures/recorded/certificates/', import.meta.url);
   for (const name of ['klusterlet.crt', 'addon-application-manager.crt']) {
     const [client] = readCertificates(readFileSync(new URL(name, folder), 'utf8'));
     assert.ok(client !== undefined);

@@ -1,4 +1,5 @@
-// One HTTPS request and its whole answer, for the checks that ask a hub something. Bounded in time and size; keeps no connection of its own.
+// One HTTPS request and its whole answer, for whoever asks a hub something once in a while. Bounded in time and size; keeps no connection, and never
+// goes where an answer tells it to.
 
 import { request } from 'node:https';
 import type { RequestOptions } from 'node:https';
@@ -10,10 +11,10 @@ export interface HttpsAnswer {
   readonly body: string;
 }
 
-/** TLS material and headers, as `https.request` takes them. */
+/** TLS material and headers, as `https.request` takes them; `signal` ends the request. */
 export type HttpsIdentity = Pick<
   RequestOptions,
-  'agent' | 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'headers' | 'servername' | 'auth'
+  'agent' | 'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'headers' | 'servername' | 'checkServerIdentity' | 'auth' | 'signal'
 >;
 
 /** Answers to reviews are under 4 KiB. */
@@ -27,9 +28,10 @@ export function exchange(url: URL, identity: HttpsIdentity, timeoutMs: number, j
     ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
     ...(identity.headers as Record<string, string> | undefined),
   };
-  const signal = AbortSignal.timeout(timeoutMs);
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const signal = identity.signal === undefined ? deadline : AbortSignal.any([deadline, identity.signal]);
   return new Promise((resolve, reject) => {
-    const failed = (error: Error): void => reject(signal.aborted ? new Error(`no whole answer within ${timeoutMs} ms`) : error);
+    const failed = (error: Error): void => reject(deadline.aborted ? new Error(`no whole answer within ${timeoutMs} ms`) : error);
     const sent = request(
       url,
       { agent: false, ...identity, rejectUnauthorized: true, method: body === undefined ? 'GET' : 'POST', headers, signal },

@@ -1,8 +1,8 @@
 // What Countersign issues, octet by octet: the client certificate's subject, a new key, the hub signer's signature, and nothing that could be used
 // for more (design.md §3, invariants 1 and 2). Pure: time, serial number and key come in. Whether the client is to be believed is chain.ts's affair.
 
-import type { Certificate, KeyUsage } from '../certificate.ts';
-import { extensionOids, keyUsages } from '../certificate-extensions.ts';
+import type { Certificate, KeyUsage } from './certificate.ts';
+import { extensionOids, keyUsages } from './certificate-extensions.ts';
 import {
   contextTag,
   DerError,
@@ -15,9 +15,9 @@ import {
   encodeTime,
   encodeUnsigned,
   tags,
-} from '../der.ts';
-import { checkPublicKey } from '../public-key.ts';
-import { readIdentity } from '../identity.ts';
+} from './der.ts';
+import { checkPublicKey } from './public-key.ts';
+import { readIdentity } from './identity.ts';
 
 /** What of the settings decides over a leaf, checked. Made by createLeafProfile only. */
 export interface LeafProfile {
