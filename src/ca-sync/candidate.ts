@@ -93,6 +93,8 @@ export function publish(
       proof,
       standing: proof === 'accepted' ? 'accepted' : null,
       currentTries: 0,
+      // What was asked for on account of the one before does not count against this one
+      fallback: null,
       isCurrentInTrust: false,
       incoming: null,
       retiring: retire(state, nowMs),
