@@ -5,7 +5,7 @@ import { constants as cryptoConstants, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { Http1Incoming } from './http1-incoming.ts';
 import { Http2Incoming } from './http2-incoming.ts';
@@ -39,6 +39,8 @@ export class HubHttpServer {
   readonly #http1: HttpServer;
   readonly #chains = new PeerChains();
   readonly #connections = new Map<TLSSocket, Connection>();
+  /** Below TLS, from their first moment. */
+  readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #open = new Set<Incoming>();
   #accepted = 0;
@@ -54,6 +56,7 @@ export class HubHttpServer {
       rejectUnauthorized: false,
       handshakeTimeout: HEADER_TIMEOUT_MS,
     });
+    this.#tls.on('connection', (socket: Socket) => this.#onConnection(socket));
     this.#tls.on('secureConnection', (socket) => this.#onSecureConnection(socket));
     this.#http1 = createServer({
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -98,6 +101,8 @@ export class HubHttpServer {
   destroyAllConnections(): void {
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#connections.keys()) socket.destroy();
+    // Those whose handshake is under way: the client may think that it is over.
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async close(): Promise<void> {
@@ -119,6 +124,12 @@ export class HubHttpServer {
       // Go's servers do not renegotiate.
       secureOptions: cryptoConstants.SSL_OP_NO_RENEGOTIATION,
     };
+  }
+
+  #onConnection(socket: Socket): void {
+    if (!this.#tls.listening) return void socket.destroy();
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   #onSecureConnection(socket: TLSSocket): void {
